@@ -1,0 +1,1 @@
+"""Kensa on the device: one part arrives, one picture is taken, one verdict leaves."""

@@ -1,0 +1,91 @@
+"""What the station asks of its devices. Each is a context manager, and `close()` may be called twice."""
+
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.frame import Frame
+from edge.verdict import Outcome
+
+
+class Device(Protocol):
+    """Anything that is opened once and must be closed."""
+
+    def close(self) -> None:
+        """Leave the device safe and free; harmless when already closed."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class Camera(Device, Protocol):
+    """Takes one picture of the part that is in the fixture now."""
+
+    def capture(self, *, not_before_ns: int, timeout_ms: float) -> Frame:
+        """A frame whose exposure began at or after `not_before_ns` on the monotonic clock.
+
+        Raises DeviceTimeout when none came within `timeout_ms`, DeviceFault when the camera answered wrongly.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerEvent:
+    """A part has arrived. at_ns: monotonic time of the edge. skipped: edges that came while nobody could take them."""
+
+    at_ns: int
+    skipped: int = 0
+
+
+class Trigger(Device, Protocol):
+    """Says when a part has arrived."""
+
+    def wait(self, *, timeout_ms: float) -> TriggerEvent | None:
+        """The next trigger, or None when there was none in `timeout_ms`.
+
+        Raises DeviceError when the trigger failed, EndOfLine when no part will ever come again.
+        """
+        ...
+
+
+class EndOfLine(Exception):  # noqa: N818 - the end of a simulated line is no error
+    """A simulated line has no more parts. Real triggers never raise it."""
+
+
+class Outputs(Device, Protocol):
+    """The wires to the line. All are off when opened and when closed."""
+
+    def set_ready(self, *, is_ready: bool) -> None:
+        """Tell the line whether a part may come."""
+
+    def set_busy(self, *, is_busy: bool) -> None:
+        """Tell the line that a part is being judged; taking a new part clears the last outcome."""
+
+    def apply(self, outcome: Outcome) -> None:
+        """Show one outcome and no other."""
+
+
+class Embedder(Protocol):
+    """The network: a map becomes an embedding."""
+
+    def embed(self, cell_map: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """(rows, columns) uint8 → (128,) float32. Raises ModelError when the network gives anything else."""
+        ...
+
+
+class Clock(Protocol):
+    """Time, so that tests can own it."""
+
+    def monotonic_ns(self) -> int:
+        """Nanoseconds on the clock that triggers and exposures are stamped with."""
+        ...
+
+    def wall_ns(self) -> int:
+        """Nanoseconds since 1970, UTC; a Pi without a clock battery may be wrong."""
+        ...
