@@ -1,0 +1,185 @@
+"""A camera over a fixture with a connector in it, for the demo line and the tests: pictures without a camera.
+
+It imitates a black housing with 27 gilded pins seen slightly from the side, tolerance from part to part, six kinds of
+defect, placement within a nest, light that drifts, focus that varies a little, and the noise of a sensor.
+
+It does NOT imitate: lens distortion, chromatic errors and vignetting; a colour filter array and its interpolation;
+motion blur and a rolling shutter; compression; light reflected from one surface to another; shadows that fall on other
+pins; real gold, real flux, real dust; a worn or dirty lens; parts that lie upside down or not at all; two defects in one
+part; a foreign part; warped housings; wear of a fixture over months. Noise repeats after a large tile. Limits and error
+rates found on these pictures say that the software works; they say nothing about a real connector.
+"""
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edge.drivers.connector_faults import draw_fault
+from edge.drivers.connector_part import (
+    CLEAR_BEND_DEGREES,
+    CLEAR_SEVERITY,
+    PIN_ADDRESSES,
+    Defect,
+    DefectKind,
+    line_part,
+    stream,
+)
+from edge.drivers.connector_pins import Pin, draw_hole, draw_pin, draw_shadow, nominal_root, standing_pins
+from edge.drivers.connector_scene import (
+    BODY_DEPTH,
+    HEIGHT_PX,
+    OPENING,
+    OUTLINE,
+    SCALE,
+    SHADOW_PER_HEIGHT,
+    WALL_HEIGHT,
+    WIDTH_PX,
+    Bytes,
+    Floats,
+    View,
+    at_height,
+    draw_housing,
+    fill,
+)
+from edge.errors import PictureError
+
+__all__ = [
+    "CLEAR_BEND_DEGREES",
+    "CLEAR_SEVERITY",
+    "HEIGHT_PX",
+    "PIN_ADDRESSES",
+    "WIDTH_PX",
+    "Defect",
+    "DefectKind",
+    "line_part",
+    "pin_centre",
+    "render",
+]
+
+TILE_PX = 1024
+SHADOW_STRENGTH = 0.62
+TEXTURE_STRENGTH = 0.16
+READ_NOISE = 1.1
+SHOT_NOISE = 0.016
+"""Variance for each grey level of signal."""
+
+Reals = npt.NDArray[np.float32]
+
+
+def pin_centre(pin: str) -> tuple[float, float]:
+    """The middle of a straight pin, between root and tip, in pixels (x, y) of a picture without shift and turn.
+
+    Raises PictureError if there is no such pin.
+    """
+    if pin not in PIN_ADDRESSES:
+        raise PictureError(f"there is no pin {pin}, the pins are 11 to 93 with a last digit of 1 to 3")
+    x, y = View().project(Pin(root=nominal_root(pin)).axis(np.array([0.0, 1.0]))).mean(axis=0)
+    return (float(x), float(y))
+
+
+def render(*, seed: int, part: int, shot: int = 0, defect: Defect | None = None) -> Bytes:
+    """One picture of one part: (480, 640, 3) uint8, blue, green, red.
+
+    part: fixes the thing (tolerances, texture, and the look of the defect). shot: fixes placement, light, focus and noise.
+    The same arguments give the same bytes on the same machine. The defect changes nothing else in the picture.
+    Raises PictureError if a number is negative.
+    """
+    body = stream(seed, part, "body")
+    shade = float(np.clip(body.normal(1, 0.05), 0.88, 1.12))
+    pins = standing_pins(stream(seed, part, "pins"), defect)
+    view = View.drawn(stream(seed, part, "placement", shot))
+    canvas = _draw(view, pins, shade=shade, defect=defect, rng=stream(seed, part, "defect"))
+    small = cv2.resize(canvas, (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_AREA)
+    takes = small[..., 3] * np.float32(1 / 255)
+    surface = (1 + _texture(view, body)) * (1 - _shadow(view, pins))
+    return _expose(small[..., :3], 1 + takes * (surface - 1), stream(seed, part, "camera", shot))
+
+
+def _draw(view: View, pins: list[Pin], *, shade: float, defect: Defect | None, rng: np.random.Generator) -> Bytes:
+    """Everything that has an outline, on the large canvas (960, 1280, 4); the fourth channel takes shadow and texture."""
+    canvas = _fixture().copy()
+    draw_housing(canvas, view, shade)
+    for address in PIN_ADDRESSES:
+        draw_hole(canvas, view, address, shade)
+    draw_fault(canvas, view, defect, rng, kind=DefectKind.SCRATCHED)
+    for pin in sorted(pins, key=lambda pin: pin.root[1]):
+        draw_pin(canvas, view, pin)
+    draw_fault(canvas, view, defect, rng, kind=DefectKind.CONTAMINATED)
+    return canvas
+
+
+def _shadow(view: View, pins: list[Pin]) -> Reals:
+    """How much light is missing on fixture and floor: (480, 640), 0 to SHADOW_STRENGTH."""
+    around = np.zeros((HEIGHT_PX, WIDTH_PX), np.uint8)
+    reach = SHADOW_PER_HEIGHT * (WALL_HEIGHT + BODY_DEPTH) * 0.6
+    fill(around, view.project(at_height(OUTLINE + reach, -BODY_DEPTH)), 235, scale=1)
+    around = cv2.blur(around, (13, 13)).astype(np.uint8)
+    for height in (WALL_HEIGHT, -BODY_DEPTH):
+        fill(around, view.project(at_height(OUTLINE, height)), 0, scale=1)
+    inside = np.zeros_like(around)
+    fill(inside, view.project(at_height(OPENING, 0)), 235, scale=1)
+    fill(inside, view.project(at_height(OPENING + SHADOW_PER_HEIGHT * WALL_HEIGHT, 0)), 0, scale=1)
+    for pin in pins:
+        if pin.length:
+            draw_shadow(inside, view, pin)
+    inside = cv2.blur(inside, (5, 5)).astype(np.uint8)
+    return cv2.max(around, inside) * np.float32(SHADOW_STRENGTH / 255)
+
+
+def _texture(view: View, rng: np.random.Generator) -> Reals:
+    """The moulded surface, mottled and with a few specks, as a change of brightness (480, 640) about 0."""
+    top, left = rng.integers(0, TILE_PX - HEIGHT_PX), rng.integers(0, TILE_PX - WIDTH_PX)
+    tile = _mottle()[top : top + HEIGHT_PX, left : left + WIDTH_PX].copy()
+    for x, y, grey in rng.uniform((40, 90, 70), (600, 420, 175), (26, 3)):
+        cv2.circle(tile, (int(x * 8), int(y * 8)), int(rng.uniform(5, 12)), grey, -1, cv2.LINE_AA, 3)
+    corners = np.array([[-200.0, -100.0, 0.0], [200.0, -100.0, 0.0], [0.0, 100.0, 0.0]])
+    move = cv2.getAffineTransform(View().project(corners).astype(np.float32), view.project(corners).astype(np.float32))
+    tile = cv2.warpAffine(tile, move, (WIDTH_PX, HEIGHT_PX), borderMode=cv2.BORDER_REFLECT).astype(np.uint8)
+    return (tile.astype(np.float32) - 128) * np.float32(TEXTURE_STRENGTH / 40)
+
+
+def _expose(colour: Bytes, gain: Reals, rng: np.random.Generator) -> Bytes:
+    """Lamp, lens and sensor: (480, 640, 3) surface colours and their gain to a picture."""
+    slope = rng.normal(0, 0.022, 2)
+    across = np.linspace(-slope[0], slope[0], WIDTH_PX, dtype=np.float32)
+    down = np.linspace(-slope[1], slope[1], HEIGHT_PX, dtype=np.float32)
+    light = float(np.clip(rng.normal(1, 0.03), 0.92, 1.08)) + across[None, :] + down[:, None]
+    white = np.clip(rng.normal(1, 0.008, 3), 0.98, 1.02).astype(np.float32)
+    seen = colour * (gain * light)[..., None].astype(np.float32) * white
+    seen = cv2.GaussianBlur(seen, (5, 5), float(np.clip(rng.normal(0.62, 0.1), 0.42, 0.9)))
+    top, left = rng.integers(0, TILE_PX - HEIGHT_PX), rng.integers(0, TILE_PX - WIDTH_PX)
+    grain = _grain()[top : top + HEIGHT_PX, left : left + WIDTH_PX]
+    seen += cv2.sqrt(seen * np.float32(SHOT_NOISE) + np.float32(READ_NOISE**2)) * grain
+    return np.clip(np.rint(seen), 0, 255).astype(np.uint8)
+
+
+@lru_cache(maxsize=1)
+def _grain() -> Reals:
+    """A large tile of sensor noise (TILE_PX, TILE_PX, 3), mean 0 and deviation 1."""
+    return np.random.default_rng(1).standard_normal((TILE_PX, TILE_PX, 3), dtype=np.float32)
+
+
+@lru_cache(maxsize=1)
+def _mottle() -> Bytes:
+    """A large tile of moulded surface, 128 in the middle: fine grain over faint clouds."""
+    fine = np.random.default_rng(2).standard_normal((TILE_PX, TILE_PX), dtype=np.float32)
+    clouds = cv2.GaussianBlur(fine, (0, 0), 14)
+    grain = cv2.GaussianBlur(fine, (0, 0), 0.9)
+    return np.clip(128 + 9 * clouds / clouds.std() * 0.7 + 10 * grain / grain.std(), 0, 255).astype(np.uint8)
+
+
+@lru_cache(maxsize=1)
+def _fixture() -> Bytes:
+    """The aluminium plate under the part, brushed, with four screws: (960, 1280, 4); it takes shadow, not texture."""
+    size = (HEIGHT_PX * SCALE, WIDTH_PX * SCALE)
+    brush = cv2.GaussianBlur(np.random.default_rng(3).standard_normal(size, dtype=np.float32), (0, 0), 26, sigmaY=1.1)
+    grey = 148 + 5 * brush / brush.std()
+    plate = np.dstack([grey * 1.0, grey * 0.985, grey * 0.97, np.full(size, 255.0)])
+    plate = np.clip(plate, 0, 255).astype(np.uint8)
+    screws: Floats = np.array([(70, 42), (1210, 42), (70, 918), (1210, 918)], dtype=float)
+    for x, y in screws.astype(int):
+        for radius, tone in ((27, 105), (25, 60), (21, 128), (11, 48)):
+            cv2.circle(plate, (int(x), int(y)), radius, (tone, tone, tone, 255), -1, cv2.LINE_AA)
+    return plate

@@ -1,0 +1,48 @@
+"""The network in onnxruntime: one thread, no spinning between parts, the result checked."""
+
+import os
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before the import: wheels from 1.29 on report home
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from edge.bundle import EMBEDDING_SIZE
+from edge.errors import ModelError
+from edge.frame import Pixels
+
+WARM_UP_RUNS = 10
+
+
+class OnnxEmbedder:
+    """(rows, columns) uint8 map → (128,) float32 embedding, by an ONNX network from (1, cells) of 0 to 1."""
+
+    def __init__(self, network: bytes, *, cells: int) -> None:
+        """network: the ONNX file's bytes. cells: rows·columns. Raises ModelError if it cannot be loaded or does not fit."""
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+        options.add_session_config_entry("session.set_denormal_as_zero", "1")
+        options.log_severity_level = 3
+        try:
+            self._session = ort.InferenceSession(network, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's errors have no common root of their own
+            raise ModelError(f"the network cannot be loaded: {str(error).splitlines()[0]}") from error
+        self._input = self._session.get_inputs()[0].name
+        self._values = np.zeros((1, cells), dtype=np.float32)
+        for _ in range(WARM_UP_RUNS):
+            self.embed(np.zeros(cells, dtype=np.uint8))
+
+    def embed(self, cell_map: Pixels) -> npt.NDArray[np.float32]:
+        """The embedding of one map. Raises ModelError unless it is 128 finite numbers."""
+        np.multiply(cell_map.reshape(1, -1), np.float32(1 / 255), out=self._values)
+        try:
+            embedding = self._session.run(None, {self._input: self._values})[0]
+        except Exception as error:
+            raise ModelError(f"the network failed: {str(error).splitlines()[0]}") from error
+        if embedding.shape != (1, EMBEDDING_SIZE) or not np.isfinite(embedding).all():
+            raise ModelError(f"the network gave {embedding.shape} with values that are no embedding")
+        return np.asarray(embedding[0], dtype=np.float32)

@@ -1,0 +1,136 @@
+"""One frame to one verdict: quality, alignment, map, embedding, distance, judgement, each with its time."""
+
+import time
+from dataclasses import dataclass, fields
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edge.bundle import Bundle
+from edge.errors import ModelError, NotJudged
+from edge.frame import Frame, Pixels
+from edge.interfaces import Embedder
+from edge.judge import judge
+from edge.preprocess import Mapper, Placer, WorkingPicture, grey_of
+from edge.quality import check_frame
+from edge.scoring import Scorer
+from edge.verdict import Verdict, fault
+
+
+@dataclass(slots=True, kw_only=True)
+class StageTimes:
+    """Milliseconds that each stage took; zero for a stage that was not reached."""
+
+    align_ms: float = 0.0
+    quality_ms: float = 0.0
+    map_ms: float = 0.0
+    embed_ms: float = 0.0
+    judge_ms: float = 0.0
+
+    @property
+    def total_ms(self) -> float:
+        """All stages together."""
+        return sum(getattr(self, field.name) for field in fields(self))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """A verdict with what it was made from; what was not reached is None.
+
+    cell_map: (rows, columns) uint8. embedding: (128,) float32.
+    """
+
+    verdict: Verdict
+    times: StageTimes
+    working: WorkingPicture | None = None
+    cell_map: Pixels | None = None
+    embedding: npt.NDArray[np.float32] | None = None
+
+
+class Inspector:
+    """Judges frames with one model."""
+
+    def __init__(self, bundle: Bundle, embedder: Embedder) -> None:
+        manifest = bundle.manifest
+        self._manifest = manifest
+        self._embedder = embedder
+        self._placer = Placer(
+            bundle.references.picture,
+            manifest.map,
+            frame_width=manifest.frame.width,
+            frame_height=manifest.frame.height,
+        )
+        self._mapper = Mapper(bundle.references, manifest.map)
+        self._scorer = Scorer(
+            good_centroid=bundle.centroids.good, defect_centroids=bundle.centroids.defects, labels=manifest.labels
+        )
+
+    def inspect(self, frame: Frame) -> Inspection:
+        """The verdict on one frame. A frame that cannot be judged is a FAULT; only errors of our own are raised."""
+        times = StageTimes()
+        working, cell_map = None, None
+        try:
+            with _Stopwatch(times, "align_ms"):
+                self._placer.check_format(frame)
+                working = self._placer.place(frame)
+            with _Stopwatch(times, "quality_ms"):
+                check_frame(grey_of(working.pixels), self._manifest.quality)
+                self._placer.aligner.check(working.placement, smallest_fit=self._manifest.limit.smallest_fit)
+            with _Stopwatch(times, "map_ms"):
+                cell_map = self._mapper.to_map(working.pixels)
+            return self._judged(working, cell_map, times)
+        except NotJudged as reason:
+            verdict = fault(reason.reason, reason.detail)
+            return Inspection(verdict=verdict, times=times, working=working, cell_map=cell_map)
+
+    def judge_map(self, cell_map: Pixels) -> Verdict:
+        """The verdict on a stored map, as for the frame it came from."""
+        return self._verdict(cell_map, self._embedder.embed(cell_map))
+
+    def _judged(self, working: WorkingPicture, cell_map: Pixels, times: StageTimes) -> Inspection:
+        with _Stopwatch(times, "embed_ms"):
+            embedding = self._embedder.embed(cell_map)
+        with _Stopwatch(times, "judge_ms"):
+            verdict = self._verdict(cell_map, embedding)
+        return Inspection(verdict=verdict, times=times, working=working, cell_map=cell_map, embedding=embedding)
+
+    def _verdict(self, cell_map: Pixels, embedding: npt.NDArray[np.float32]) -> Verdict:
+        limit = self._manifest.limit
+        score = self._scorer.score(embedding, cell_map)
+        return judge(score, limit=limit.distance, map_limit=limit.map_mean)
+
+
+DISTANCE_TOLERANCE = 1e-2  # of the golden distance: another processor rounds a few map cells the other way
+MAP_TOLERANCE_LEVELS = 2
+
+
+def self_test(bundle: Bundle, inspector: Inspector) -> None:
+    """Judge the bundle's golden pictures and compare. Raises ModelError where this device sees something else."""
+    for entry, golden in zip(bundle.manifest.golden, bundle.golden, strict=True):
+        found = inspector.inspect(golden.frame)
+        distance = found.verdict.distance
+        if found.cell_map is None or distance is None:
+            raise ModelError(f"self-test: {entry.picture} could not be judged here: {found.verdict.detail}")
+        difference = int(np.max(cv2.absdiff(found.cell_map, golden.cell_map)))
+        if difference > MAP_TOLERANCE_LEVELS:
+            raise ModelError(f"self-test: the map of {entry.picture} differs by {difference} levels on this device")
+        if abs(distance - entry.distance) > DISTANCE_TOLERANCE * bundle.manifest.limit.distance:
+            raise ModelError(f"self-test: {entry.picture} is at {distance:.4f} here, {entry.distance:.4f} was taught")
+        if found.verdict.outcome is not entry.outcome:
+            raise ModelError(f"self-test: {entry.picture} is {found.verdict.outcome} here, {entry.outcome} was taught")
+
+
+class _Stopwatch:
+    """Writes the milliseconds of a block into one field, also when the block raises."""
+
+    def __init__(self, times: StageTimes, stage: str) -> None:
+        self._times = times
+        self._stage = stage
+        self._began_ns = 0
+
+    def __enter__(self) -> None:
+        self._began_ns = time.perf_counter_ns()
+
+    def __exit__(self, *_: object) -> None:
+        setattr(self._times, self._stage, (time.perf_counter_ns() - self._began_ns) / 1e6)

@@ -1,0 +1,228 @@
+"""A frame becomes a 36x39 map: how far each cell is from the good parts (our reading of NSOARTC).
+
+The client's documents name NSOARTC but give no formulas. This is built on the Recognition-Taguchi (RT) method: in a
+window around each cell, with reference pixels m and pixels x, n of them, per channel:
+
+    r = Σm²   β = Σmx / r (sensitivity)   V_e = (Σx² - β²r) / (n - 1)   1/√η = √V_e (scatter around the reference)
+
+The unit space of a cell is the mean and shrunk covariance of these variables over the good parts; the Mahalanobis
+distance D² of a part from it, as log D² standardised by good parts that the statistics had not seen, is the cell's value.
+It is kept as 8 bit: 0 to 255 stand for FLOOR_SIGMA to CEILING_SIGMA, so that a stored map gives the same embedding again.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edge.alignment import Aligner, Placement
+from edge.errors import NotJudged
+from edge.frame import Frame, Pixels
+from edge.settings import Channel, MapSettings
+from edge.verdict import Reason
+
+FloatArray = npt.NDArray[np.float32]
+
+FLOOR_SIGMA, CEILING_SIGMA = -3.0, 15.0
+DARK_LEVEL = 4.0  # grey levels; a reference darker than this says nothing about sensitivity
+SCATTER_FLOOR = 1.0  # grey levels squared: what an 8 bit camera's noise leaves at best
+SMALLEST_GAIN, LARGEST_GAIN = 0.6, 1.6
+COLOUR_OFFSET = 128.0  # opponent colours are signed, sensitivity wants a positive reference
+OPPONENT_COLOURS = np.array([[0.114, 0.587, 0.299], [0.0, -0.5, 0.5], [0.5, -0.25, -0.25]], dtype=np.float32)  # of B, G, R
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class References:
+    """What the good parts look like; arrays of one model, all float32 but the picture.
+
+    picture: (H, W) or (H, W, 3) uint8, median of the aligned good parts, for people and for alignment.
+    channels: (H, W, C) mean of each channel over the good parts.
+    cell_mean: (rows·columns, V) mean of the RT variables, V = 2·C·windows.
+    cell_whitening: (rows·columns, V, V) lower triangular, whitening @ (variables - mean) has unit covariance.
+    log_mean, log_deviation: (rows·columns,) of log D² over good parts that the statistics had not seen.
+    """
+
+    picture: Pixels
+    channels: FloatArray
+    cell_mean: FloatArray
+    cell_whitening: FloatArray
+    log_mean: FloatArray
+    log_deviation: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkingPicture:
+    """The part as it would lie in the reference's place. pixels: (H, W[, 3]) uint8; placement: how it lay."""
+
+    pixels: Pixels
+    placement: Placement
+
+
+class Placer:
+    """Brings frames into the reference's place and size."""
+
+    def __init__(self, picture: Pixels, settings: MapSettings, *, frame_width: int, frame_height: int) -> None:
+        """picture: the reference as a working picture (H, W[, 3]); frames must have the given size, in pixels."""
+        grid = settings.grid
+        self._working_size = (grid.width_px, grid.height_px)
+        self._frame_size = (frame_width, frame_height)
+        self._is_colour = picture.ndim == 3
+        # Large frames are averaged down first; the rest is sampled twice as fine as the working picture and averaged,
+        # so that a shift by half a pixel does not change how sharp the picture looks.
+        reduction = max(1, min(frame_width // (2 * grid.width_px), frame_height // (2 * grid.height_px)))
+        self._reduced_size = (frame_width // reduction, frame_height // reduction)
+        self._fine_size = (2 * grid.width_px, 2 * grid.height_px)
+        scale = settings.alignment.picture_px / max(frame_width, frame_height)
+        self._small_size = (max(round(frame_width * scale), 32), max(round(frame_height * scale), 32))
+        self._fine_to_small = _stretch(self._fine_size, self._small_size)
+        self._small_to_reduced = _stretch(self._small_size, self._reduced_size)
+        self.aligner = Aligner(
+            cv2.resize(grey_of(picture), self._small_size, interpolation=cv2.INTER_AREA),
+            largest_shift=settings.alignment.largest_shift,
+            largest_rotation_degrees=settings.alignment.largest_rotation_degrees,
+        )
+
+    def place(self, frame: Frame) -> WorkingPicture:
+        """The frame's part in the reference's place; the caller decides whether the placement will do."""
+        small = cv2.resize(grey_of(frame.pixels), self._small_size, interpolation=cv2.INTER_AREA)
+        return self.place_at(frame, self.aligner.align(small))
+
+    def place_at(self, frame: Frame, placement: Placement) -> WorkingPicture:
+        """The frame brought into place by a known placement."""
+        reduced = frame.pixels
+        if (frame.width, frame.height) != self._reduced_size:
+            reduced = cv2.resize(reduced, self._reduced_size, interpolation=cv2.INTER_AREA)
+        rigid = np.vstack([placement.matrix(width=self._small_size[0], height=self._small_size[1]), [0.0, 0.0, 1.0]])
+        fine = cv2.warpAffine(
+            reduced,
+            (self._small_to_reduced @ rigid @ self._fine_to_small)[:2],
+            self._fine_size,
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        pixels = cv2.resize(fine, self._working_size, interpolation=cv2.INTER_AREA)
+        return WorkingPicture(pixels=pixels, placement=placement)
+
+    def check_format(self, frame: Frame) -> None:
+        """Raise NotJudged unless the frame has the size and colour format of the good parts."""
+        if (frame.width, frame.height) != self._frame_size:
+            wanted = f"{self._frame_size[0]}x{self._frame_size[1]}"
+            raise NotJudged(
+                Reason.WRONG_FORMAT, f"{frame.width}x{frame.height} pixels, the model was trained on {wanted}"
+            )
+        if frame.is_colour != self._is_colour:
+            kinds = ("grey", "colour")
+            raise NotJudged(
+                Reason.WRONG_FORMAT,
+                f"a {kinds[frame.is_colour]} picture, the model was trained on {kinds[self._is_colour]}",
+            )
+
+
+class Mapper:
+    """Turns working pictures into maps against one set of references."""
+
+    def __init__(self, references: References, settings: MapSettings) -> None:
+        self._statistics = CellStatistics(references.channels, references.picture, settings)
+        self._references = references
+        self._shape = (settings.grid.rows, settings.grid.columns)
+
+    def to_map(self, pixels: Pixels) -> Pixels:
+        """Working picture (H, W[, 3]) uint8 → map (rows, columns) uint8. Raises NotJudged for light far off the reference."""
+        references = self._references
+        return quantised(
+            (log_distances(self._statistics.of(pixels), references) - references.log_mean) / references.log_deviation
+        ).reshape(self._shape)
+
+
+def log_distances(variables: FloatArray, references: References) -> FloatArray:
+    """RT variables (cells, V) → log of the squared Mahalanobis distance per variable, (cells,)."""
+    centred = (variables - references.cell_mean)[:, :, np.newaxis]  # (cells, V, 1)
+    white = np.matmul(references.cell_whitening, centred)[:, :, 0]  # (cells, V)
+    return np.log(np.einsum("cv,cv->c", white, white) / white.shape[1] + 1e-6, dtype=np.float32)
+
+
+def quantised(sigmas: npt.NDArray[np.floating]) -> Pixels:
+    """Standardised cell values → 8 bit. Raises NotJudged if any is not a number."""
+    if not np.isfinite(sigmas).all():
+        raise NotJudged(Reason.NOT_FINITE, "the map holds values that are no numbers")
+    scaled = (sigmas - FLOOR_SIGMA) * (255.0 / (CEILING_SIGMA - FLOOR_SIGMA))
+    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+
+
+class CellStatistics:
+    """The RT variables of every cell against the reference channels."""
+
+    def __init__(self, channels: FloatArray, picture: Pixels, settings: MapSettings) -> None:
+        """channels: (H, W, C) float32, mean of the good parts. picture: (H, W[, 3]) uint8, for the overall gain."""
+        self._settings = settings
+        self._grid = settings.grid
+        self._reference = channels
+        self._reference_grey = grey_of(picture).astype(np.float32)
+        self._reference_energy = float(np.square(self._reference_grey).sum()) or 1.0
+        self._windowed_energy = [
+            self._pooled(channels * channels, window) + DARK_LEVEL**2 for window in settings.windows_cells
+        ]
+
+    def of(self, pixels: Pixels) -> FloatArray:
+        """(H, W[, 3]) uint8 → (rows·columns, V) float32: sensitivity and log scatter, per window and channel."""
+        difference = channels_of(pixels, self._settings.channels, gain=1.0 / self.gain(pixels)) - self._reference
+        product, square = self._reference * difference, difference * difference
+        variables = []
+        for window, energy in zip(self._settings.windows_cells, self._windowed_energy, strict=True):
+            # With x = m + d:  β - 1 = Σmd / r  and  Σ(x - βm)² = Σd² - (Σmd)² / r, without subtracting large numbers.
+            slope = self._pooled(product, window)
+            scatter = self._pooled(square, window) - slope * slope / energy
+            variables += [slope / energy, 0.5 * np.log(np.maximum(scatter, 0.0) + SCATTER_FLOOR)]
+        stacked = np.concatenate(variables, axis=2)
+        return stacked.reshape(self._grid.rows * self._grid.columns, -1)
+
+    def gain(self, pixels: Pixels) -> float:
+        """The whole picture's sensitivity against the reference. Raises NotJudged when it is far from one."""
+        gain = float(np.vdot(self._reference_grey, grey_of(pixels).astype(np.float32))) / self._reference_energy
+        if not gain >= SMALLEST_GAIN:
+            raise NotJudged(Reason.TOO_DARK, f"{100 * gain:.0f} % of the reference's brightness")
+        if gain > LARGEST_GAIN:
+            raise NotJudged(Reason.TOO_BRIGHT, f"{100 * gain:.0f} % of the reference's brightness")
+        return gain
+
+    def _pooled(self, picture: FloatArray, window: int) -> FloatArray:
+        """Mean over each cell's window: (H, W, C) → (rows, columns, C)."""
+        grid = self._grid
+        cells = picture.reshape(grid.rows, grid.cell_px, grid.columns, grid.cell_px, -1).mean(axis=(1, 3))
+        return cv2.blur(cells, (window, window), borderType=cv2.BORDER_REPLICATE).reshape(cells.shape)
+
+
+def channels_of(pixels: Pixels, channels: tuple[Channel, ...], *, gain: float) -> FloatArray:
+    """Working picture (H, W[, 3]) uint8 → (H, W, C) float32 in the order asked for; light scaled by `gain`."""
+    if pixels.ndim == 2:
+        lightness = pixels.astype(np.float32) * gain
+        planes = {Channel.LIGHTNESS: lightness}
+    else:
+        opponents = cv2.transform(pixels.astype(np.float32), OPPONENT_COLOURS * gain)
+        lightness = np.ascontiguousarray(opponents[:, :, 0])
+        planes = {
+            Channel.LIGHTNESS: lightness,
+            Channel.RED_GREEN: opponents[:, :, 1] + COLOUR_OFFSET,
+            Channel.YELLOW_BLUE: opponents[:, :, 2] + COLOUR_OFFSET,
+        }
+    smooth = cv2.GaussianBlur(lightness, (0, 0), 1.2)
+    across, down = cv2.Scharr(smooth, cv2.CV_32F, 1, 0, scale=1 / 32), cv2.Scharr(smooth, cv2.CV_32F, 0, 1, scale=1 / 32)
+    planes[Channel.GRADIENT_0] = np.abs(across)
+    planes[Channel.GRADIENT_90] = np.abs(down)
+    planes[Channel.GRADIENT_45] = np.abs(across + down) * np.float32(2**-0.5)
+    planes[Channel.GRADIENT_135] = np.abs(across - down) * np.float32(2**-0.5)
+    planes[Channel.DEVIATION] = np.abs(lightness - cv2.blur(lightness, (9, 9)))
+    planes[Channel.LAPLACIAN] = np.abs(cv2.Laplacian(smooth, cv2.CV_32F))
+    return np.stack([planes[channel] for channel in channels], axis=2)
+
+
+def grey_of(pixels: Pixels) -> Pixels:
+    """(H, W[, 3]) → (H, W)."""
+    return pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
+
+
+def _stretch(source: tuple[int, int], target: tuple[int, int]) -> npt.NDArray[np.float64]:
+    """(3, 3) matrix that takes pixel coordinates of one picture size (width, height) to another's."""
+    x, y = target[0] / source[0], target[1] / source[1]
+    return np.array([[x, 0.0, (x - 1) / 2], [0.0, y, (y - 1) / 2], [0.0, 0.0, 1.0]])

@@ -1,0 +1,58 @@
+"""From an embedding to distances: how far from the good parts, and which defect is nearest."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.errors import ModelError
+from edge.frame import Pixels
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """What the judgement rests on.
+
+    distance: Euclidean, from the embedding to the good-part centroid. nearest_label: of the nearest defect centroid, None
+    without labels. map_mean: mean of the map, 8 bit levels. strongest_cell: (row, column) of the map's largest value.
+    """
+
+    distance: float
+    nearest_label: str | None
+    map_mean: float
+    strongest_cell: tuple[int, int]
+
+
+class Scorer:
+    """Measures embeddings against one model's centroids."""
+
+    def __init__(self, *, good_centroid: FloatArray, defect_centroids: FloatArray, labels: Sequence[str]) -> None:
+        """good_centroid: (D,). defect_centroids: (L, D), one a label, L may be 0."""
+        self._good = good_centroid
+        self._defects = defect_centroids
+        self._labels = tuple(labels)
+
+    def score(self, embedding: FloatArray, cell_map: Pixels) -> Score:
+        """embedding: (D,) float32. cell_map: (rows, columns) uint8. Raises ModelError for an embedding of another shape."""
+        if embedding.shape != self._good.shape:
+            raise ModelError(f"the network gave {embedding.shape}, the centroids are {self._good.shape}")
+        strongest = np.unravel_index(int(np.argmax(cell_map)), cell_map.shape)
+        return Score(
+            distance=float(np.sqrt(squared_distances(embedding, self._good[np.newaxis])[0])),
+            nearest_label=self._nearest(embedding),
+            map_mean=float(cell_map.mean()),
+            strongest_cell=(int(strongest[0]), int(strongest[1])),
+        )
+
+    def _nearest(self, embedding: FloatArray) -> str | None:
+        if not self._labels:
+            return None
+        return self._labels[int(np.argmin(squared_distances(embedding, self._defects)))]
+
+
+def squared_distances(embedding: FloatArray, centroids: FloatArray) -> npt.NDArray[np.float64]:
+    """Squared Euclidean distances from (D,) to each of (L, D): (L,) float64."""
+    return np.square(centroids.astype(np.float64) - embedding).sum(axis=1)

@@ -1,0 +1,79 @@
+"""How a picture becomes a map: the parameters that travel in the bundle, the same for training and device."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Strict(BaseModel):
+    """Frozen, no unknown keys, no silent conversions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Channel(StrEnum):
+    """What is looked at in every pixel; the colour channels need colour pictures."""
+
+    LIGHTNESS = "lightness"
+    RED_GREEN = "red_green"
+    YELLOW_BLUE = "yellow_blue"
+    DEVIATION = "deviation"
+    GRADIENT_0 = "gradient_0"
+    GRADIENT_45 = "gradient_45"
+    GRADIENT_90 = "gradient_90"
+    GRADIENT_135 = "gradient_135"
+    LAPLACIAN = "laplacian"
+
+
+COLOUR_CHANNELS = frozenset({Channel.RED_GREEN, Channel.YELLOW_BLUE})
+
+
+class Grid(Strict):
+    """The map's shape. One cell is `cell_px` squared in the working picture."""
+
+    rows: int = Field(default=36, ge=4, le=128)
+    columns: int = Field(default=39, ge=4, le=128)
+    cell_px: int = Field(default=8, ge=4, le=32)
+
+    @property
+    def height_px(self) -> int:
+        """Rows of the working picture."""
+        return self.rows * self.cell_px
+
+    @property
+    def width_px(self) -> int:
+        """Columns of the working picture."""
+        return self.columns * self.cell_px
+
+
+class AlignmentSettings(Strict):
+    """How far a part may lie from where the reference lay."""
+
+    largest_shift: float = Field(default=0.06, gt=0, le=0.2, description="share of the longer side")
+    largest_rotation_degrees: float = Field(default=6.0, gt=0, le=30)
+    picture_px: int = Field(default=160, ge=64, le=640, description="longer side of the picture that is aligned")
+
+
+class MapSettings(Strict):
+    """Grid, channels and windows of the map."""
+
+    grid: Grid = Grid()
+    channels: tuple[Channel, ...] = Field(default=tuple(Channel), min_length=1)
+    windows_cells: tuple[Annotated[int, Field(ge=1, le=15)], ...] = Field(
+        default=(1, 3), min_length=1, max_length=4, description="sides of the windows around a cell, odd"
+    )
+    shrinkage: Share = Field(default=0.1, description="of each cell's covariance towards its diagonal")
+    alignment: AlignmentSettings = AlignmentSettings()
+
+    def for_grey(self) -> "MapSettings":
+        """The same without the channels that need colour."""
+        kept = tuple(channel for channel in self.channels if channel not in COLOUR_CHANNELS)
+        return self.model_copy(update={"channels": kept})
+
+    @property
+    def is_colour(self) -> bool:
+        """True if any channel needs colour."""
+        return any(channel in COLOUR_CHANNELS for channel in self.channels)
