@@ -4,10 +4,11 @@ It imitates a black housing with 27 gilded pins seen slightly from the side, tol
 defect, placement within a nest, light that drifts, focus that varies a little, and the noise of a sensor.
 
 It does NOT imitate: lens distortion, chromatic errors and vignetting; a colour filter array and its interpolation;
-motion blur and a rolling shutter; compression; light reflected from one surface to another; shadows that fall on other
-pins; real gold, real flux, real dust; a worn or dirty lens; parts that lie upside down or not at all; two defects in one
-part; a foreign part; warped housings; wear of a fixture over months. Noise repeats after a large tile. Limits and error
-rates found on these pictures say that the software works; they say nothing about a real connector.
+motion blur and a rolling shutter; compression; over-exposure and glare; light reflected from one surface to another;
+shadows that fall on other pins; real gold, real flux, real dust; a dirty lens; parts that lie upside down or are not
+there; two defects in one part; a foreign part; warped housings; a fixture that wears over months. Sensor noise and
+moulding texture are cut from one large tile each. Limits and error rates found on these pictures say that the software
+works; they say nothing about a real connector.
 """
 
 from functools import lru_cache
@@ -26,7 +27,7 @@ from edge.drivers.connector_part import (
     line_part,
     stream,
 )
-from edge.drivers.connector_pins import Pin, draw_hole, draw_pin, draw_shadow, nominal_root, standing_pins
+from edge.drivers.connector_pins import Pin, draw_holes, draw_pins, draw_shadows, nominal_root, standing_pins
 from edge.drivers.connector_scene import (
     BODY_DEPTH,
     HEIGHT_PX,
@@ -82,30 +83,28 @@ def pin_centre(pin: str) -> tuple[float, float]:
 def render(*, seed: int, part: int, shot: int = 0, defect: Defect | None = None) -> Bytes:
     """One picture of one part: (480, 640, 3) uint8, blue, green, red.
 
-    part: fixes the thing (tolerances, texture, and the look of the defect). shot: fixes placement, light, focus and noise.
-    The same arguments give the same bytes on the same machine. The defect changes nothing else in the picture.
-    Raises PictureError if a number is negative.
+    part: fixes the thing (tolerances, texture, the look of the defect). shot: fixes placement, light, focus and noise.
+    The same arguments give the same bytes with the same versions of numpy and OpenCV.
+    A defect changes only its own surroundings. Raises PictureError if a number is negative.
     """
     body = stream(seed, part, "body")
     shade = float(np.clip(body.normal(1, 0.05), 0.88, 1.12))
     pins = standing_pins(stream(seed, part, "pins"), defect)
     view = View.drawn(stream(seed, part, "placement", shot))
-    canvas = _draw(view, pins, shade=shade, defect=defect, rng=stream(seed, part, "defect"))
-    small = cv2.resize(canvas, (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_AREA)
+    large = _draw(view, pins, shade=shade, defect=defect, rng=stream(seed, part, "defect"))
+    small = cv2.resize(large, (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
     takes = small[..., 3] * np.float32(1 / 255)
     surface = (1 + _texture(view, body)) * (1 - _shadow(view, pins))
     return _expose(small[..., :3], 1 + takes * (surface - 1), stream(seed, part, "camera", shot))
 
 
 def _draw(view: View, pins: list[Pin], *, shade: float, defect: Defect | None, rng: np.random.Generator) -> Bytes:
-    """Everything that has an outline, on the large canvas (960, 1280, 4); the fourth channel takes shadow and texture."""
+    """Everything that has an outline, on the large canvas (960, 1280, 4); channels as in Colour."""
     canvas = _fixture().copy()
     draw_housing(canvas, view, shade)
-    for address in PIN_ADDRESSES:
-        draw_hole(canvas, view, address, shade)
+    draw_holes(canvas, view, shade)
     draw_fault(canvas, view, defect, rng, kind=DefectKind.SCRATCHED)
-    for pin in sorted(pins, key=lambda pin: pin.root[1]):
-        draw_pin(canvas, view, pin)
+    draw_pins(canvas, view, pins)
     draw_fault(canvas, view, defect, rng, kind=DefectKind.CONTAMINATED)
     return canvas
 
@@ -121,9 +120,7 @@ def _shadow(view: View, pins: list[Pin]) -> Reals:
     inside = np.zeros_like(around)
     fill(inside, view.project(at_height(OPENING, 0)), 235, scale=1)
     fill(inside, view.project(at_height(OPENING + SHADOW_PER_HEIGHT * WALL_HEIGHT, 0)), 0, scale=1)
-    for pin in pins:
-        if pin.length:
-            draw_shadow(inside, view, pin)
+    draw_shadows(inside, view, [pin for pin in pins if pin.length])
     inside = cv2.blur(inside, (5, 5)).astype(np.uint8)
     return cv2.max(around, inside) * np.float32(SHADOW_STRENGTH / 255)
 
@@ -146,19 +143,22 @@ def _expose(colour: Bytes, gain: Reals, rng: np.random.Generator) -> Bytes:
     across = np.linspace(-slope[0], slope[0], WIDTH_PX, dtype=np.float32)
     down = np.linspace(-slope[1], slope[1], HEIGHT_PX, dtype=np.float32)
     light = float(np.clip(rng.normal(1, 0.03), 0.92, 1.08)) + across[None, :] + down[:, None]
-    white = np.clip(rng.normal(1, 0.008, 3), 0.98, 1.02).astype(np.float32)
-    seen = colour * (gain * light)[..., None].astype(np.float32) * white
-    seen = cv2.GaussianBlur(seen, (5, 5), float(np.clip(rng.normal(0.62, 0.1), 0.42, 0.9)))
+    gain = gain * light
+    blur = float(np.clip(rng.normal(0.62, 0.1), 0.42, 0.9))
     top, left = rng.integers(0, TILE_PX - HEIGHT_PX), rng.integers(0, TILE_PX - WIDTH_PX)
-    grain = _grain()[top : top + HEIGHT_PX, left : left + WIDTH_PX]
-    seen += cv2.sqrt(seen * np.float32(SHOT_NOISE) + np.float32(READ_NOISE**2)) * grain
-    return np.clip(np.rint(seen), 0, 255).astype(np.uint8)
+    grain = _grain()[:, top : top + HEIGHT_PX, left : left + WIDTH_PX]
+    picture = np.empty((HEIGHT_PX, WIDTH_PX, 3), np.uint8)
+    for channel, white in enumerate(np.clip(rng.normal(1, 0.008, 3), 0.98, 1.02)):
+        seen = cv2.GaussianBlur(colour[..., channel] * gain * np.float32(white), (5, 5), blur)
+        seen += cv2.sqrt(seen * np.float32(SHOT_NOISE) + np.float32(READ_NOISE**2)) * grain[channel]
+        picture[..., channel] = np.clip(np.rint(seen), 0, 255)
+    return picture
 
 
 @lru_cache(maxsize=1)
 def _grain() -> Reals:
-    """A large tile of sensor noise (TILE_PX, TILE_PX, 3), mean 0 and deviation 1."""
-    return np.random.default_rng(1).standard_normal((TILE_PX, TILE_PX, 3), dtype=np.float32)
+    """A large tile of sensor noise (3, TILE_PX, TILE_PX), mean 0 and deviation 1."""
+    return np.random.default_rng(1).standard_normal((3, TILE_PX, TILE_PX), dtype=np.float32)
 
 
 @lru_cache(maxsize=1)
@@ -167,7 +167,8 @@ def _mottle() -> Bytes:
     fine = np.random.default_rng(2).standard_normal((TILE_PX, TILE_PX), dtype=np.float32)
     clouds = cv2.GaussianBlur(fine, (0, 0), 14)
     grain = cv2.GaussianBlur(fine, (0, 0), 0.9)
-    return np.clip(128 + 9 * clouds / clouds.std() * 0.7 + 10 * grain / grain.std(), 0, 255).astype(np.uint8)
+    level = 128 + 9 * clouds / clouds.std() * 0.7 + 10 * grain / grain.std()
+    return np.asarray(np.clip(level, 0, 255), dtype=np.uint8)
 
 
 @lru_cache(maxsize=1)
@@ -177,9 +178,9 @@ def _fixture() -> Bytes:
     brush = cv2.GaussianBlur(np.random.default_rng(3).standard_normal(size, dtype=np.float32), (0, 0), 26, sigmaY=1.1)
     grey = 148 + 5 * brush / brush.std()
     plate = np.dstack([grey * 1.0, grey * 0.985, grey * 0.97, np.full(size, 255.0)])
-    plate = np.clip(plate, 0, 255).astype(np.uint8)
+    canvas: Bytes = np.asarray(np.clip(plate, 0, 255), dtype=np.uint8)
     screws: Floats = np.array([(70, 42), (1210, 42), (70, 918), (1210, 918)], dtype=float)
     for x, y in screws.astype(int):
         for radius, tone in ((27, 105), (25, 60), (21, 128), (11, 48)):
-            cv2.circle(plate, (int(x), int(y)), radius, (tone, tone, tone, 255), -1, cv2.LINE_AA)
-    return plate
+            cv2.circle(canvas, (int(x), int(y)), radius, (tone, tone, tone, 255), -1, cv2.LINE_AA)
+    return canvas

@@ -39,7 +39,7 @@ def draw_scratch(canvas: Bytes, view: View, defect: Defect, rng: np.random.Gener
 
 
 def _groove(canvas: Bytes, line: Floats, paleness: float, severity: float) -> None:
-    dark, pale = fixed_point(line + (0.5, 0.7)), fixed_point(line)
+    dark, pale = fixed_point(line + np.array([0.5, 0.7])), fixed_point(line)
     thickness = 1 + round(1.4 * severity)
     cv2.polylines(canvas, [dark], False, (30, 28, 26, 255), 1, cv2.LINE_AA, FRACTION_BITS)
     tone = (paleness, paleness, paleness * 0.97, 160.0)
@@ -62,7 +62,9 @@ def draw_dirt(canvas: Bytes, view: View, defect: Defect, rng: np.random.Generato
     angles = np.linspace(0, 2 * np.pi, 48, endpoint=False)
     waves = rng.normal(0, 1, (4, 2))
     outline = 1 + sum(
-        0.16 / (1 + order) * (waves[order, 0] * np.cos((order + 1) * angles) + waves[order, 1] * np.sin((order + 1) * angles))
+        0.16
+        / (1 + order)
+        * (waves[order, 0] * np.cos((order + 1) * angles) + waves[order, 1] * np.sin((order + 1) * angles))
         for order in range(4)
     )
     radius = 5 + 12 * defect.amount

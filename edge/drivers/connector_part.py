@@ -38,9 +38,9 @@ class Defect:
     """One defect of one part.
 
     pin: the address of the pin; for dirt the nearest pin; None for a scratch, which is on the housing, and only there.
-    amount: for a bend, degrees from the vertical, -30 to 30 and not 0; positive leans to the right (bent_x) or away from
-    the viewer, up in the picture (bent_y). For every other kind a severity above 0 and at most 1. A missing pin is
-    missing whatever the severity says.
+    amount: for a bend, degrees from the vertical, -30 to 30 and not 0; positive leans to the right (bent_x) or away
+    from the viewer, up in the picture (bent_y). For every other kind a severity above 0 and at most 1. A missing pin
+    is missing whatever the severity says.
     Raises PictureError if the three do not fit together.
 
     >>> Defect(kind=DefectKind.BENT_X, pin="42", amount=-9.5).label
@@ -56,7 +56,9 @@ class Defect:
             if self.pin is not None:
                 raise PictureError(f"a scratch is on the housing and has no pin, but pin {self.pin} was given")
         elif self.pin not in PIN_ADDRESSES:
-            raise PictureError(f"{self.kind}: there is no pin {self.pin}, the pins are 11 to 93 with a last digit of 1 to 3")
+            raise PictureError(
+                f"{self.kind}: there is no pin {self.pin}, the pins are 11 to 93 with a last digit of 1 to 3"
+            )
         if self.kind.is_bend:
             if not 0.0 < abs(self.amount) <= LARGEST_BEND_DEGREES:
                 raise PictureError(

@@ -7,14 +7,14 @@ import numpy as np
 
 from edge.drivers.connector_part import PIN_ADDRESSES, Defect, DefectKind
 from edge.drivers.connector_scene import (
+    FRACTION_BITS,
     PITCH_X,
     PITCH_Y,
     SHADOW_PER_HEIGHT,
     Bytes,
-    Colour,
     Floats,
     View,
-    fill,
+    fill_convex,
     fixed_point,
 )
 
@@ -26,11 +26,25 @@ JITTER_DEGREES = 0.28
 LARGEST_JITTER_DEGREES = 0.7
 
 GOLD = np.array([98.0, 172.0, 214.0])
-ACROSS = np.array([-1.0, -0.72, -0.42, -0.16, 0.2, 0.62, 1.0])
-SHINE = np.array([0.42, 0.86, 1.32, 0.94, 0.62, 0.36])
+ACROSS = np.array([-1.0, -0.74, -0.48, -0.22, 0.16, 0.6, 1.0])
+SHINE = np.array([0.4, 0.8, 1.42, 0.98, 0.66, 0.36])
 """Brightness of the strips between the edges ACROSS, as a cylinder mirrors a lamp at the upper left."""
-ALONG = np.array([0.0, BEND_BEGINS, 0.4, 0.72, 0.93])
-FADE = np.array([0.46, 0.66, 0.82, 0.96])
+ALONG = np.array([0.0, BEND_BEGINS, 0.28, 0.46, 0.7, 0.94])
+FADE = np.array([0.52, 0.66, 0.77, 0.87, 0.96])
+SHAFT_SHINE = (FADE[:, None] * SHINE).ravel()
+SHADOW_DEPTH = (255, 245, 230, 205, 175, 150)
+SHADOW_WIDTH_PX = 9
+TIP_AT_END = np.array([False, False, True, True])
+TIP_OFFSETS = np.array([(0.0, 0.0), (-1.1, -1.0), (0.0, 0.0), (-0.9, -0.8)])
+TIP_RADII = PIN_RADIUS * np.array([1.0, 0.78, 0.62, 0.27])
+TIP_SHINE = np.array([0.72, 1.02, 1.3, 1.75])
+"""The tip as discs on top of one another: shoulder, its lit part, the flat end, its highlight."""
+HOLE_RADII = np.array([12.5, 12.0, 9.6, 7.4])
+HOLE_OFFSETS = np.array([(0.6, 0.5, 0.0), (-0.5, -0.4, 0.0), (0.0, 0.0, 0.0), (-0.6, -0.8, 0.0)])
+HOLE_GREYS = np.array([82.0, 40.0, 27.0, 9.0])
+"""The hole as discs: its lit rim, the countersink, its wall and the dark inside."""
+
+_STATIONS = np.append(ALONG, 1.0)
 _CIRCLE = np.column_stack([np.cos(np.linspace(0, 2 * np.pi, 20, False)), np.sin(np.linspace(0, 2 * np.pi, 20, False))])
 
 
@@ -38,8 +52,8 @@ _CIRCLE = np.column_stack([np.cos(np.linspace(0, 2 * np.pi, 20, False)), np.sin(
 class Pin:
     """One pin as it stands in one part.
 
-    root: where it leaves the floor, world x and y in pixels. lean_degrees: from the vertical, to the right and away from
-    the viewer. length: pixels above the floor, 0 if there is no pin. sheen: brightness, about 1.
+    root: where it leaves the floor, world x and y in pixels. lean_degrees: from the vertical, to the right and away
+    from the viewer. length: pixels above the floor, 0 if there is no pin. sheen: brightness, about 1.
     """
 
     root: tuple[float, float]
@@ -62,7 +76,7 @@ def nominal_root(address: str) -> tuple[float, float]:
 
 
 def standing_pins(rng: np.random.Generator, defect: Defect | None) -> list[Pin]:
-    """The 27 pins of one part in the order of PIN_ADDRESSES: good ones with their tolerance, and one with the defect."""
+    """The 27 pins of one part in the order of PIN_ADDRESSES, each with its tolerance, one with the defect."""
     leans = np.clip(rng.normal(0, JITTER_DEGREES, (27, 2)), -LARGEST_JITTER_DEGREES, LARGEST_JITTER_DEGREES)
     offsets = np.clip(rng.normal(0, 0.3, (27, 2)), -0.7, 0.7)
     lengths = PIN_LENGTH * (1 + np.clip(rng.normal(0, 0.008, 27), -0.02, 0.02))
@@ -95,48 +109,53 @@ def _spoilt(pin: Pin, defect: Defect) -> Pin:
     return pin
 
 
-def draw_shadow(shadow: Bytes, view: View, pin: Pin) -> None:
-    """Add the shadow that a pin casts on the floor; shadow (H, W) uint8, 255 is darkest."""
-    points = pin.axis(ALONG)
-    fallen = np.column_stack([points[:, :2] + points[:, 2:] * SHADOW_PER_HEIGHT, np.zeros(len(points))])
-    line = fixed_point(view.project(fallen), scale=1)
-    for first, second, strength in zip(line[:-1], line[1:], (255, 225, 190, 150), strict=True):
-        cv2.line(shadow, first.tolist(), second.tolist(), strength, 9, cv2.LINE_AA, 4)
+def draw_shadows(shadow: Bytes, view: View, pins: list[Pin]) -> None:
+    """Add the shadows that the pins cast on the floor; shadow (H, W) uint8, 255 is darkest."""
+    points = _axes(pins)
+    fallen = points[..., :2] + points[..., 2:] * SHADOW_PER_HEIGHT
+    flat = np.concatenate([fallen, np.zeros_like(points[..., :1])], axis=-1)
+    for line in fixed_point(view.project(flat), scale=1).tolist():
+        for first, second, strength in zip(line[:-1], line[1:], SHADOW_DEPTH, strict=True):
+            cv2.line(shadow, first, second, strength, SHADOW_WIDTH_PX, cv2.LINE_AA, FRACTION_BITS)
 
 
-def draw_hole(canvas: Bytes, view: View, address: str, shade: float) -> None:
-    """The countersunk hole that a pin comes out of, empty."""
-    centre = np.array([*nominal_root(address), 0.0])
+def draw_holes(canvas: Bytes, view: View, shade: float) -> None:
+    """The countersunk holes that the pins come out of, empty."""
     disc = np.column_stack([_CIRCLE, np.zeros(len(_CIRCLE))])
-    for radius, offset, grey in ((12.5, (0.6, 0.5), 82), (12.0, (-0.5, -0.4), 40), (9.6, (0.0, 0.0), 27), (7.4, (-0.6, -0.8), 9)):
-        tone = grey * shade
-        place = centre + np.array([*offset, 0.0])
-        fill(canvas, view.project(place + radius * disc), (tone * 1.06, tone, tone * 0.94, 200))
+    roots = np.array([(*nominal_root(address), 0.0) for address in PIN_ADDRESSES])
+    rings = (roots[:, None, :] + HOLE_OFFSETS)[:, :, None, :] + HOLE_RADII[
+        :, None, None
+    ] * disc  # (pin, ring, corner, 3)
+    tones = HOLE_GREYS[:, None] * shade * np.array([1.06, 1.0, 0.94, 0.0]) + (0.0, 0.0, 0.0, 200.0)
+    for polygons in view.project(rings):
+        fill_convex(canvas, polygons, tones.tolist())
 
 
-def draw_pin(canvas: Bytes, view: View, pin: Pin) -> None:
-    """Shaft, tip and highlights of one pin; nothing if it is missing."""
-    if not pin.length:
-        return
-    line = view.project(pin.axis(np.append(ALONG, 1.0)))
-    along = line[-1] - line[0]
-    across = np.array([-along[1], along[0]]) / max(float(np.hypot(*along)), 1e-6)
-    edges = line[:-1, None, :] + PIN_RADIUS * ACROSS[None, :, None] * across  # (section, edge, xy)
-    fill(canvas, line[0] + 1.04 * PIN_RADIUS * _CIRCLE, _metal(0.26 * pin.sheen))
-    fill(canvas, np.concatenate([edges[:, 0], edges[::-1, -1]]), _metal(0.5 * pin.sheen))
-    for section, fade in enumerate(FADE):
-        for strip, shine in enumerate(SHINE):
-            quad = edges[[section, section, section + 1, section + 1], [strip, strip + 1, strip + 1, strip]]
-            fill(canvas, quad, _metal(shine * fade * pin.sheen))
-    shoulder, end = line[-2], line[-1]
-    fill(canvas, shoulder + PIN_RADIUS * _CIRCLE * (1.0, 0.92), _metal(0.72 * pin.sheen))
-    fill(canvas, shoulder + (-1.1, -1.0) + 0.78 * PIN_RADIUS * _CIRCLE, _metal(1.02 * pin.sheen))
-    fill(canvas, end + 0.62 * PIN_RADIUS * _CIRCLE * (1.0, 0.92), _metal(1.3 * pin.sheen))
-    fill(canvas, end + (-0.9, -0.8) + 0.27 * PIN_RADIUS * _CIRCLE, _metal(1.75 * pin.sheen))
+def draw_pins(canvas: Bytes, view: View, pins: list[Pin]) -> None:
+    """Shaft, tip and highlights of the pins that are there, the far ones first."""
+    present = sorted((pin for pin in pins if pin.length), key=lambda pin: pin.root[1])
+    lines = view.project(_axes(present))  # (pin, station, xy)
+    along = lines[:, -1] - lines[:, 0]
+    across = np.column_stack([-along[:, 1], along[:, 0]]) / np.maximum(np.hypot(*along.T), 1e-6)[:, None]
+    edges = lines[:, :-1, None, :] + PIN_RADIUS * ACROSS[:, None] * across[:, None, None, :]  # (pin, station, edge, xy)
+    strips = np.stack([edges[:, :-1, :-1], edges[:, :-1, 1:], edges[:, 1:, 1:], edges[:, 1:, :-1]], axis=3)
+    strips = strips.reshape(len(present), -1, 4, 2)
+    roots = lines[:, :1, None, :] + 1.04 * PIN_RADIUS * _CIRCLE
+    centres = np.where(TIP_AT_END[:, None], lines[:, -1:], lines[:, -2:-1]) + TIP_OFFSETS
+    discs = centres[:, :, None, :] + TIP_RADII[:, None, None] * _CIRCLE * (1.0, 0.92)
+    for index, pin in enumerate(present):
+        fill_convex(canvas, roots[index], _metal(np.array([0.26]) * pin.sheen))
+        fill_convex(canvas, strips[index], _metal(SHAFT_SHINE * pin.sheen))
+        fill_convex(canvas, discs[index], _metal(TIP_SHINE * pin.sheen))
 
 
-def _metal(brightness: float) -> Colour:
-    """Gold under a white lamp: the brighter, the whiter."""
-    whiteness = min(max(brightness - 0.9, 0.0), 0.8)
-    blue, green, red = np.minimum(GOLD * min(brightness, 1.25) * (1 - whiteness) + 255 * whiteness, 255)
-    return (float(blue), float(green), float(red), 0.0)
+def _axes(pins: list[Pin]) -> Floats:
+    """The centre lines of the pins: world points (pin, station, 3)."""
+    return np.stack([pin.axis(_STATIONS) for pin in pins])
+
+
+def _metal(brightness: Floats) -> list[list[float]]:
+    """Gold under a white lamp, (N,) brightness to N colours: the brighter, the whiter."""
+    whiteness = np.clip(brightness - 0.9, 0.0, 0.8)[:, None]
+    tone = GOLD * np.minimum(brightness, 1.25)[:, None] * (1 - whiteness) + 255 * whiteness
+    return [[*colour, 0.0] for colour in np.minimum(tone, 255).tolist()]
