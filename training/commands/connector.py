@@ -1,8 +1,8 @@
 """`training connector OUT`: render the demo data set.
 
-OUT gets `train/good/`, `test/good/`, and for every defect class `train/<label>/` and `test/<label>/`. A picture is named
-`part-0012__0.png`; the text before `__` is the physical part, which is never both in train and in test. `truth.csv` says
-what is wrong with which part.
+OUT gets `train/good/`, `test/good/`, and for every defect class `train/<label>/` and `test/<label>/`. A picture is
+named `part-0012__0.png`; the text before `__` is the physical part, which is never both in train and in test.
+`truth.csv` says what is wrong with which part.
 """
 
 import argparse
@@ -66,7 +66,7 @@ class Item:
 def plan(*, parts: int, seed: int) -> list[Item]:
     """Every picture of a data set with this many good training parts, each of its own physical part.
 
-    Pins take turns, so that the counts of any two pins differ by at most one for each kind of defect.
+    Pins take turns in one shuffled order, so that counts are even and a small set tests the pins that it trained.
     Raises PictureError if there would be no part.
     """
     if parts < 1:
@@ -77,8 +77,9 @@ def plan(*, parts: int, seed: int) -> list[Item]:
     share = parts / DEFAULT_PARTS
     wanted: list[tuple[str, Defect | None]] = [("train", None)] * parts
     wanted += [("test", None)] * _scaled(parts, GOOD_TEST_SHARE)
-    wanted += [("train", defect) for defect in _train_defects(rng, share)]
-    wanted += [("test", defect) for defect in _test_defects(rng, share)]
+    order = [PIN_ADDRESSES[index] for index in rng.permutation(len(PIN_ADDRESSES))]
+    wanted += [("train", defect) for defect in _train_defects(rng, order, share)]
+    wanted += [("test", defect) for defect in _test_defects(rng, order, share)]
     return [Item(part=part, split=split, defect=defect) for part, (split, defect) in enumerate(wanted)]
 
 
@@ -86,28 +87,27 @@ def _scaled(count: int, share: float) -> int:
     return max(1, round(count * share))
 
 
-def _train_defects(rng: np.random.Generator, share: float) -> Iterator[Defect]:
-    for turn, pin in _turns(rng, _scaled(TRAIN_BENDS, share)):
+def _train_defects(rng: np.random.Generator, order: list[str], share: float) -> Iterator[Defect]:
+    for turn, pin in _turns(rng, order, _scaled(TRAIN_BENDS, share)):
         yield _bend(rng, pin, turn, TRAINED_BENDS)
-    yield from _spoilt(rng, _scaled(TRAIN_SPOILT, share))
+    yield from _spoilt(rng, order, _scaled(TRAIN_SPOILT, share))
     yield from _scratches(rng, _scaled(TRAIN_SCRATCHED, share))
 
 
-def _test_defects(rng: np.random.Generator, share: float) -> Iterator[Defect]:
+def _test_defects(rng: np.random.Generator, order: list[str], share: float) -> Iterator[Defect]:
     for bends in (CLEAR_BENDS, SMALL_BENDS):
-        for turn, pin in _turns(rng, _scaled(TEST_BENDS // 2, share)):
+        for turn, pin in _turns(rng, order, _scaled(TEST_BENDS // 2, share)):
             yield _bend(rng, pin, turn, bends)
-    yield from _spoilt(rng, _scaled(TEST_SPOILT, share))
+    yield from _spoilt(rng, order, _scaled(TEST_SPOILT, share))
     yield from _scratches(rng, _scaled(TEST_SCRATCHED, share))
 
 
-def _turns(rng: np.random.Generator, count: int) -> Iterator[tuple[int, str]]:
-    """`count` pins in a shuffled order, again and again, each with a number that counts its turns from a random start."""
-    order = rng.permutation(len(PIN_ADDRESSES))
-    starts = rng.integers(4, size=len(PIN_ADDRESSES))
+def _turns(rng: np.random.Generator, order: list[str], count: int) -> Iterator[tuple[int, str]]:
+    """`count` pins in this order, again and again, each with a number that counts its turns from a random start."""
+    starts = rng.integers(4, size=len(order))
     for index in range(count):
-        pin = int(order[index % len(order)])
-        yield int(starts[pin]) + index // len(order), PIN_ADDRESSES[pin]
+        place = index % len(order)
+        yield int(starts[place]) + index // len(order), order[place]
 
 
 def _bend(rng: np.random.Generator, pin: str, turn: int, degrees: tuple[float, float]) -> Defect:
@@ -117,9 +117,9 @@ def _bend(rng: np.random.Generator, pin: str, turn: int, degrees: tuple[float, f
     return Defect(kind=kind, pin=pin, amount=round(sign * float(rng.uniform(*degrees)), 1))
 
 
-def _spoilt(rng: np.random.Generator, count: int) -> Iterator[Defect]:
+def _spoilt(rng: np.random.Generator, order: list[str], count: int) -> Iterator[Defect]:
     for kind in SPOILT_PINS:
-        for _, pin in _turns(rng, count):
+        for _, pin in _turns(rng, order, count):
             amount = 1.0 if kind is DefectKind.MISSING else round(float(rng.uniform(*SEVERITIES)), 2)
             yield Defect(kind=kind, pin=pin, amount=amount)
 
