@@ -195,6 +195,12 @@ def test_plan_of_the_usual_size_covers_every_pin_and_shares_no_part() -> None:
         assert len(ways) == 4
 
 
+def test_small_data_set_tests_only_classes_that_it_trained() -> None:
+    items = connector.plan(parts=24, seed=0)
+    trained = {item.defect.label for item in items if item.defect and item.split == "train"}
+    assert {item.defect.label for item in items if item.defect and item.split == "test"} <= trained
+
+
 def test_data_set_has_its_layout_and_its_truth(tmp_path: Path) -> None:
     out = tmp_path / "new" / "set"
     connector.write(out, parts=5, seed=1)

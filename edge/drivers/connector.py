@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.drivers.connector_faults import draw_fault
+from edge.drivers.connector_faults import draw_dirt, draw_scratch
 from edge.drivers.connector_part import (
     CLEAR_BEND_DEGREES,
     CLEAR_SEVERITY,
@@ -103,9 +103,11 @@ def _draw(view: View, pins: list[Pin], *, shade: float, defect: Defect | None, r
     canvas = _fixture().copy()
     draw_housing(canvas, view, shade)
     draw_holes(canvas, view, shade)
-    draw_fault(canvas, view, defect, rng, kind=DefectKind.SCRATCHED)
+    if defect is not None and defect.kind is DefectKind.SCRATCHED:
+        draw_scratch(canvas, view, severity=defect.amount, rng=rng)
     draw_pins(canvas, view, pins)
-    draw_fault(canvas, view, defect, rng, kind=DefectKind.CONTAMINATED)
+    if defect is not None and defect.pin is not None and defect.kind is DefectKind.CONTAMINATED:
+        draw_dirt(canvas, view, pin=defect.pin, severity=defect.amount, rng=rng)
     return canvas
 
 
@@ -115,7 +117,7 @@ def _shadow(view: View, pins: list[Pin]) -> Reals:
     reach = SHADOW_PER_HEIGHT * (WALL_HEIGHT + BODY_DEPTH) * 0.6
     fill(around, view.project(at_height(OUTLINE + reach, -BODY_DEPTH)), 235, scale=1)
     around = cv2.blur(around, (13, 13)).astype(np.uint8)
-    for height in (WALL_HEIGHT, -BODY_DEPTH):
+    for height in np.linspace(-BODY_DEPTH, WALL_HEIGHT, 5):
         fill(around, view.project(at_height(OUTLINE, height)), 0, scale=1)
     inside = np.zeros_like(around)
     fill(inside, view.project(at_height(OPENING, 0)), 235, scale=1)

@@ -104,7 +104,7 @@ def _spoilt(pin: Pin, defect: Defect) -> Pin:
         case DefectKind.MISSING:
             return replace(pin, length=0.0)
         case DefectKind.PUSHED_IN:
-            depth = 0.12 + 0.55 * defect.amount
+            depth = 0.05 + 0.55 * defect.amount
             return replace(pin, length=pin.length * (1 - depth), sheen=pin.sheen * (1 - 0.4 * depth))
     return pin
 
