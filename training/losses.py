@@ -1,7 +1,7 @@
 """Three losses on squared Euclidean distances: `loss(embeddings, labels, indices) -> scalar`, always.
 
 Only `squared_distances` knows how a distance is made; every margin here is stated on the plain (not squared) distance.
-Label 0 is the good part.
+Label 0 is the good part, positive labels are the defects', SYNTHETIC marks defects that were made up.
 """
 
 import torch
@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from training.network import ClassifyHead
 
-GOOD = 0
+GOOD, SYNTHETIC = 0, -1
 
 
 def squared_distances(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
@@ -19,15 +19,19 @@ def squared_distances(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor
 
 
 class ClassifyLoss(nn.Module):
-    """Negative log-likelihood of the label (softmax + NLL on PReLU(embedding), as in the client's SMNRT21)."""
+    """Negative log-likelihood of the label (softmax + NLL on PReLU(embedding), as in the client's SMNRT21).
 
-    def __init__(self, classes: int) -> None:
+    labels: how many defect labels there are; synthetic defects are one class more.
+    """
+
+    def __init__(self, labels: int) -> None:
         super().__init__()
-        self.head = ClassifyHead(classes)
+        self.head = ClassifyHead(labels + 2)
 
     def forward(self, embeddings: torch.Tensor, labels: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
         """embeddings: (N, D). labels: (N,). indices: (M,) which of them to learn from."""
-        return functional.nll_loss(self.head(embeddings[indices]), labels[indices])
+        log_probabilities = self.head(embeddings[indices])  # (M, classes)
+        return functional.nll_loss(log_probabilities, labels[indices] % log_probabilities.shape[1])
 
 
 class ContrastiveLoss(nn.Module):

@@ -1,8 +1,11 @@
-"""Which samples of a batch a loss looks at: `miner(embeddings, labels) -> indices`, always."""
+"""Which samples of a batch a loss looks at: `miner(embeddings, labels) -> indices`, always.
+
+Synthetic defects (label SYNTHETIC) have nothing in common but that they are not good: they are never a pair of equals.
+"""
 
 import torch
 
-from training.losses import GOOD
+from training.losses import GOOD, SYNTHETIC
 
 GOOD_ANCHOR_WEIGHT = 5.0  # the client's diagnosis: good-part anchors are to be drawn about five times as often
 
@@ -25,7 +28,7 @@ class RandomPairs:
         second = torch.randint(len(labels), (8 * self._half,), generator=self._generator)
         is_equal = labels[first] == labels[second]
         holds_good = (labels[first] == GOOD) | (labels[second] == GOOD)
-        equal = torch.nonzero(is_equal & (first != second))[: self._half, 0]
+        equal = torch.nonzero(is_equal & (first != second) & (labels[first] != SYNTHETIC))[: self._half, 0]
         unequal = torch.nonzero(~is_equal & holds_good)[: self._half, 0]
         chosen = torch.cat([equal, unequal])
         return torch.stack([first[chosen], second[chosen]], dim=1)
@@ -41,7 +44,7 @@ class AnchoredTriplets:
     def __call__(self, embeddings: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """(N, D), (N,) → (T, 3) anchor, positive, negative; empty where no label has two samples and a counterpart."""
         present, counts = labels.unique(return_counts=True)
-        usable = present[counts >= 2]
+        usable = present[(counts >= 2) & (present != SYNTHETIC)]
         if len(usable) == 0 or len(present) < 2:
             return torch.zeros((0, 3), dtype=torch.long)
         weights = torch.where(usable == GOOD, GOOD_ANCHOR_WEIGHT, 1.0)

@@ -7,6 +7,7 @@ from torch import nn
 
 from edge.bundle import EMBEDDING_SIZE
 from edge.preprocess import CEILING_SIGMA, FLOOR_SIGMA
+from edge.settings import Grid
 
 NETWORKS: dict[str, tuple[int, ...]] = {"256-256": (256, 256), "512-256-256": (512, 256, 256)}
 
@@ -39,3 +40,29 @@ class ClassifyHead(nn.Module):
         """embeddings: (N, 128)."""
         scores: torch.Tensor = self.layers(embeddings)  # (N, classes)
         return scores
+
+
+LOCAL_SPREAD_CELLS = 1.6
+LOCAL_BIAS = -1.0  # a unit answers when its neighbourhood rises by about one deviation
+RANDOM_SHARE = 0.3
+
+
+@torch.no_grad()
+def start_local(network: EmbeddingNet, grid: Grid) -> None:
+    """Let each unit of the first layer begin by looking at one neighbourhood of the map, together at all of it.
+
+    A layer that begins at random looks at all cells at once and learns a small defect's place only where it was shown
+    one; a layer of Gaussian neighbourhoods already knows that what is near belongs together, and learns from there.
+    """
+    first = network.layers[0]
+    assert isinstance(first, nn.Linear)
+    side = int(first.out_features**0.5)
+    rows, columns = torch.linspace(0, grid.rows - 1, side), torch.linspace(0, grid.columns - 1, side)
+    middle_rows, middle_columns = (part.reshape(-1, 1, 1) for part in torch.meshgrid(rows, columns, indexing="ij"))
+    row, column = torch.arange(grid.rows).reshape(1, -1, 1), torch.arange(grid.columns).reshape(1, 1, -1)
+    squared = (row - middle_rows) ** 2 + (column - middle_columns) ** 2  # (units, rows, columns)
+    local = torch.exp(-0.5 * squared / LOCAL_SPREAD_CELLS**2).flatten(1)  # (units, cells)
+    local /= local.norm(dim=1, keepdim=True)
+    first.weight *= RANDOM_SHARE
+    first.weight[: len(local)] += local
+    first.bias.fill_(LOCAL_BIAS)

@@ -1,62 +1,105 @@
-"""Good parts become references: the picture, the channel means and every cell's unit space, with cross-fitting."""
+"""Good parts become references: their picture, the channel means and every cell's unit space."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
+from edge.alignment import Placement
 from edge.frame import Frame, Pixels
-from edge.preprocess import CellStatistics, FloatArray, Placer, References, WorkingPicture, channels_of, log_distances
+from edge.preprocess import CellStatistics, FloatArray, Placer, References, channels_of
 from edge.settings import MapSettings
+from training.progress import progress
+
+ALIGNMENT_ROUNDS = 2
+FOLDS = 5
+VARIANCE_FLOOR = 1e-8
+NEIGHBOUR_SHARE = 0.1  # of the shrinkage target: a cell that never varied borrows from the picture's mean variance
+SMALLEST_DEVIATION = 0.05  # of log D²: keeps a cell that happened to be quiet from shouting
+PRIOR_PARTS = 10  # how many parts the deviation of all cells together counts for in one cell's
 
 
-def reference_picture(pixels: Sequence[Pixels]) -> Pixels:
-    """Median of working pictures, uint8."""
-    return np.median(np.stack(pixels), axis=0).astype(np.uint8)
+def place_good_parts(frames: Sequence[Frame], settings: MapSettings) -> tuple[Placer, list[Pixels]]:
+    """A placer whose reference is the good parts' own median, and the parts in its place.
 
-
-def place_all(frames: Sequence[Frame], settings: MapSettings, *, rounds: int = 2) -> tuple[Placer, list[WorkingPicture]]:
-    """Align good parts to their own median, which starts as the plain median of the frames."""
-    from edge.alignment import Placement  # noqa
-
+    The first reference is the plain median of the frames as they lie; each round aligns to it and takes the median anew.
+    """
     first = frames[0]
-    zero = Placement(x_px=0.0, y_px=0.0, rotation_rad=0.0, fit=1.0)
-    seed = Placer(np.zeros((settings.grid.height_px, settings.grid.width_px, 3), np.uint8)[..., : 3 if first.is_colour else 1].squeeze(), settings, frame_width=first.width, frame_height=first.height)
-    placed = [seed.place_at(frame, zero) for frame in frames]
-    placer = seed
-    for _ in range(rounds):
-        placer = Placer(reference_picture([p.pixels for p in placed]), settings, frame_width=first.width, frame_height=first.height)
-        placed = [placer.place(frame) for frame in frames]
+    grid = settings.grid
+    shape = (grid.height_px, grid.width_px, 3) if first.is_colour else (grid.height_px, grid.width_px)
+
+    def placer_of(picture: Pixels) -> Placer:
+        return Placer(picture, settings, frame_width=first.width, frame_height=first.height)
+
+    where_it_is = Placement(x_px=0.0, y_px=0.0, rotation_rad=0.0, fit=1.0)
+    placer = placer_of(np.zeros(shape, dtype=np.uint8))
+    placed = [placer.place_at(frame, where_it_is).pixels for frame in progress(frames, "reading good parts")]
+    for number in range(ALIGNMENT_ROUNDS):
+        placer = placer_of(median_picture(placed))
+        placed = [placer.place(frame).pixels for frame in progress(frames, f"aligning, round {number + 1}")]
     return placer, placed
 
 
-def fit(pixels: Sequence[Pixels], settings: MapSettings, picture: Pixels) -> References:
-    plain = np.float32
-    total = None
-    grey_ref = CellStatistics(np.zeros((*picture.shape[:2], len(settings.channels)), np.float32), picture, settings)
-    for p in pixels:
-        c = channels_of(p, settings.channels, gain=1.0 / grey_ref.gain(p))
-        total = c.astype(np.float64) if total is None else total + c
-    channels = (total / len(pixels)).astype(np.float32)
-    stats = CellStatistics(channels, picture, settings)
-    variables = np.stack([stats.of(p) for p in pixels])  # (N, cells, V)
-    mean, whitening = unit_space(variables, settings.shrinkage)
-    cells = mean.shape[0]
-    return References(picture=picture, channels=channels, cell_mean=mean, cell_whitening=whitening,
-                      log_mean=np.zeros(cells, np.float32), log_deviation=np.ones(cells, np.float32))
+def median_picture(pictures: Sequence[Pixels]) -> Pixels:
+    """Median of working pictures, pixel by pixel, uint8."""
+    return np.asarray(np.median(np.stack(pictures), axis=0), dtype=np.uint8)
 
 
-def unit_space(variables, shrinkage):
-    mean = variables.mean(0)
+def unit_space(pictures: Sequence[Pixels], settings: MapSettings, picture: Pixels) -> References:
+    """References from good working pictures; the standardisation of log D² is left at zero and one."""
+    gain_of = CellStatistics(np.zeros((*picture.shape[:2], len(settings.channels)), np.float32), picture, settings).gain
+    total = np.zeros((*picture.shape[:2], len(settings.channels)))
+    for good in pictures:
+        total += channels_of(good, settings.channels, gain=1.0 / gain_of(good))
+    channels = (total / len(pictures)).astype(np.float32)
+    statistics = CellStatistics(channels, picture, settings)
+    variables = np.stack([statistics.of(good) for good in pictures])  # (N, cells, V)
+    mean, whitening = mean_and_whitening(variables, shrinkage=settings.shrinkage)
+    return References(
+        picture=picture,
+        channels=channels,
+        cell_mean=mean,
+        cell_whitening=whitening,
+        log_mean=np.zeros(len(mean), np.float32),
+        log_deviation=np.ones(len(mean), np.float32),
+    )
+
+
+def mean_and_whitening(variables: FloatArray, *, shrinkage: float) -> tuple[FloatArray, FloatArray]:
+    """(N, cells, V) → mean (cells, V) and whitening (cells, V, V), the inverse Cholesky factor of each covariance.
+
+    The covariance is shrunk towards its diagonal, more so the fewer parts there are for the number of variables.
+    """
+    parts, _, size = variables.shape
+    mean = variables.mean(axis=0)
     centred = variables - mean
-    cov = np.einsum('ncv,ncw->cvw', centred, centred, optimize=True) / max(len(variables) - 1, 1)
-    diag = np.einsum('cvv->cv', cov)
-    pooled = diag.mean(0)
-    target = 0.9 * diag + 0.1 * pooled + 1e-8
-    cov = (1 - shrinkage) * cov
-    idx = np.arange(cov.shape[1])
-    cov[:, idx, idx] += shrinkage * target
-    chol = np.linalg.cholesky(cov.astype(np.float64))
-    inv = np.linalg.inv(chol)
-    return mean.astype(np.float32), inv.astype(np.float32)
+    covariance = np.einsum("ncv,ncw->cvw", centred, centred, optimize=True).astype(np.float64) / max(parts - 1, 1)
+    diagonal = np.einsum("cvv->cv", covariance)
+    target = (1 - NEIGHBOUR_SHARE) * diagonal + NEIGHBOUR_SHARE * diagonal.mean(axis=0) + VARIANCE_FLOOR
+    kept = (1 - shrinkage) * parts / (parts + size / 4)
+    covariance *= kept
+    steps = np.arange(size)
+    covariance[:, steps, steps] += (1 - kept) * target
+    whitening = np.linalg.inv(np.linalg.cholesky(covariance))
+    return mean.astype(np.float32), whitening.astype(np.float32)
+
+
+def folds_of(count: int) -> Iterator[npt.NDArray[np.intp]]:
+    """The numbers of the parts that each fold leaves out."""
+    for fold in range(min(FOLDS, count)):
+        yield np.arange(fold, count, min(FOLDS, count))
+
+
+def standardised(references: References, unseen_log_distances: FloatArray) -> References:
+    """References whose cells are standardised by good parts that the statistics had not seen: (N, cells)."""
+    parts = len(unseen_log_distances)
+    variance = unseen_log_distances.var(axis=0)
+    pooled = (parts * variance + PRIOR_PARTS * variance.mean()) / (parts + PRIOR_PARTS)
+    return replace(
+        references,
+        log_mean=unseen_log_distances.mean(axis=0).astype(np.float32),
+        log_deviation=(np.sqrt(pooled) + SMALLEST_DEVIATION).astype(np.float32),
+    )
+
+

@@ -1,0 +1,127 @@
+"""The training loop, read from top to bottom."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import torch
+from sklearn.metrics import roc_auc_score
+from torch import nn
+
+from edge.frame import Pixels
+from edge.preprocess import FloatArray
+from edge.settings import Grid
+from training.batches import Batches
+from training.errors import TrainingError
+from training.losses import GOOD, ClassifyLoss, ContrastiveLoss, TripletLoss
+from training.miners import AnchoredTriplets, RandomPairs, every_sample
+from training.network import EmbeddingNet, start_local
+from training.progress import progress
+
+Miner = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+class LossName(StrEnum):
+    """The three learners of the client's documents."""
+
+    CLASSIFY = "classify"
+    SIAMESE = "siamese"
+    TRIPLET = "triplet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingSettings:
+    """What a run is made with."""
+
+    loss: LossName = LossName.CLASSIFY
+    hidden: tuple[int, ...] = (256, 256)  # 512, 256, 256 is the client's larger one
+    steps: int = 1500  # enough for the loss to level off on all sets tried
+    batch: int = 256  # maps
+    learning_rate: float = 2e-3  # peak of the one-cycle schedule
+    weight_decay: float = 1e-4
+    margin: float = 10.0  # of siamese and triplet, in units of the embedding; it only sets the scale
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """A network in evaluation mode with how it went. losses: one a step."""
+
+    network: EmbeddingNet
+    losses: list[float]
+    separation: float  # AUROC of good against synthetic and labelled defects, on the last batches
+
+
+EARLY_STEP = 300
+COLLAPSED_SEPARATION = 0.6
+CHECK_BATCHES = 4
+
+
+def train(batches: Batches, grid: Grid, *, labels: int, settings: TrainingSettings) -> Trained:
+    """An embedding network. labels: how many defect labels there are. Raises TrainingError when it collapses."""
+    torch.manual_seed(settings.seed)
+    torch.use_deterministic_algorithms(True)
+    network = EmbeddingNet(grid.rows * grid.columns, settings.hidden)
+    start_local(network, grid)
+    loss_of, miner = _loss_and_miner(settings, labels=labels)
+    parameters = [*network.parameters(), *loss_of.parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, total_steps=settings.steps)
+
+    losses: list[float] = []
+    for step in progress(range(settings.steps), f"training ({settings.loss})"):
+        maps, targets = batches.draw()  # (N, cells), (N,)
+        embeddings = network(maps)  # (N, 128)
+        loss = loss_of(embeddings, targets, miner(embeddings.detach(), targets))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        losses.append(float(loss.detach()))
+        if not math.isfinite(losses[-1]):
+            raise TrainingError(f"the loss is no number any more at step {step}: try another seed or another --loss")
+        if step + 1 == min(EARLY_STEP, settings.steps):
+            check_collapse(network, batches, step=step + 1)
+
+    network.eval()
+    return Trained(network=network, losses=losses, separation=check_collapse(network, batches, step=settings.steps))
+
+
+def check_collapse(network: EmbeddingNet, batches: Batches, *, step: int) -> float:
+    """AUROC of the distance to the good centroid, good against defects. Raises TrainingError if it says nothing."""
+    drawn = [batches.draw() for _ in range(CHECK_BATCHES)]
+    maps, labels = torch.cat([maps for maps, _ in drawn]), torch.cat([labels for _, labels in drawn])
+    with torch.no_grad():
+        embeddings = network(maps)
+    good = embeddings[labels == GOOD]
+    distances = (embeddings - good.mean(dim=0)).norm(dim=1)
+    if float(embeddings.std(dim=0).max()) < 1e-5:
+        raise TrainingError(
+            f"the embedding collapsed: after {step} steps every part lands on the same point; "
+            "try another seed or --loss classify"
+        )
+    separation = float(roc_auc_score((labels != GOOD).numpy(), distances.numpy()))
+    if separation < COLLAPSED_SEPARATION:
+        raise TrainingError(
+            f"the embedding does not tell good parts from defects: after {step} steps it separates {separation:.0%} of "
+            "the pairs (50 % is guessing); look whether the folder 'good' holds only good parts, then try another seed"
+        )
+    return separation
+
+
+def embed(network: EmbeddingNet, maps: Pixels) -> FloatArray:
+    """(N, rows, columns) uint8 → (N, 128) float32."""
+    with torch.no_grad():
+        levels = torch.from_numpy(maps.reshape(len(maps), -1).astype(np.float32))
+        return np.asarray(network(levels * np.float32(1 / 255)).numpy(), dtype=np.float32)
+
+
+def _loss_and_miner(settings: TrainingSettings, *, labels: int) -> tuple[nn.Module, Miner]:
+    generator = torch.Generator().manual_seed(settings.seed)
+    if settings.loss is LossName.CLASSIFY:
+        return ClassifyLoss(labels), every_sample
+    if settings.loss is LossName.SIAMESE:
+        return ContrastiveLoss(settings.margin), RandomPairs(settings.batch, generator)
+    return TripletLoss(settings.margin), AnchoredTriplets(settings.batch, generator)
