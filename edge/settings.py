@@ -48,6 +48,11 @@ class Grid(Strict):
         """Columns of the working picture."""
         return self.columns * self.cell_px
 
+    @property
+    def cells(self) -> int:
+        """How many cells the map has."""
+        return self.rows * self.columns
+
 
 class AlignmentSettings(Strict):
     """How far a part may lie from where the reference lay."""

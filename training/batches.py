@@ -23,7 +23,7 @@ class LabelledMaps:
     """maps: (M, rows, columns) uint8 of defective parts. labels: (M,) from 1 on, into the list of defect labels."""
 
     maps: Pixels
-    labels: np.ndarray  # type: ignore[type-arg]
+    labels: np.ndarray
 
 
 class Batches:
@@ -55,7 +55,7 @@ class Batches:
         return torch.where(is_hidden, QUIET_LEVEL, levels) / 255, torch.tensor(labels)
 
     def _drawn(self, pool: Pixels, count: int) -> Pixels:
-        return pool[self._random.integers(len(pool), size=count)]
+        return np.asarray(pool[self._random.integers(len(pool), size=count)])
 
     def _drawn_labelled(self, labelled: LabelledMaps) -> tuple[Pixels, list[int]]:
         """Labelled defects, half of them laid on another good part; what is certainly defect stays."""
@@ -70,5 +70,5 @@ class Batches:
         return _flat(mixed + self._random.normal(0, 2.0, mixed.shape)), [int(label) for label in wanted]
 
 
-def _flat(maps: np.ndarray) -> Pixels:  # type: ignore[type-arg]
+def _flat(maps: np.ndarray) -> Pixels:
     return np.clip(np.rint(maps), 0, 255).astype(np.uint8).reshape(len(maps), -1)

@@ -25,8 +25,8 @@ def conformal_limit(good_distances: Sequence[float], *, overkill: float) -> Limi
     """Split-conformal limit: the ⌈(n+1)(1-α)⌉-th smallest distance of n good parts that training did not use.
 
     A new good part exceeds it with a probability of at most α (Vovk, Gammerman and Shafer, 2005). With too few parts
-    for α the largest distance is taken, and the guarantee is the 1/(n+1) that it gives. An infinite distance (a good part
-    that could not be judged) counts as rejected.
+    for α the largest distance is taken, and the guarantee is the 1/(n+1) that it gives. An infinite distance (a good
+    part that could not be judged) counts as rejected.
     Raises ValueError for no parts, or when so many could not be judged that there is no finite limit.
     """
     distances = np.sort(np.asarray(good_distances, dtype=float))
@@ -66,7 +66,8 @@ class Rate:
         if not self.trials:
             return "no parts"
         low, high = self.interval
-        words = f"{self.events} of {self.trials} ({100 * self.share:.1f} %, 95 % interval {100 * low:.1f} to {100 * high:.1f} %)"
+        interval = f"95 % interval {100 * low:.1f} to {100 * high:.1f} %"
+        words = f"{self.events} of {self.trials} ({100 * self.share:.1f} %, {interval})"
         if self.events == 0:
             words += f"; the true rate is below about {min(100.0, 100 * 3 / self.trials):.1f} % (95 %)"
         return words

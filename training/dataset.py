@@ -89,7 +89,7 @@ def open_dataset(root: Path) -> DataSet:
 
 
 def check_trainable(dataset: DataSet, *, is_good_only: bool) -> None:
-    """Read every training picture's form once. Raises DataSetError when the set is too small, mixed or contradictory."""
+    """Look at every picture once. Raises DataSetError when the set is too small, mixed or contradictory."""
     good_parts = {sample.part for sample in dataset.train_of(GOOD)}
     if len(good_parts) < SMALLEST_GOOD_PARTS:
         raise DataSetError(
@@ -184,7 +184,7 @@ def _check_apart(train: Sequence[Sample], test: Sequence[Sample]) -> None:
     for sample in test:
         if sample.part in named and "__" in sample.path.stem:
             raise DataSetError(
-                f"{sample.path} and {named[sample.part].path} show the same physical part: it may be in train or in test"
+                f"{sample.path} and {named[sample.part].path} show the same part: it may be in train or in test"
             )
 
 

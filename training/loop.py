@@ -113,9 +113,9 @@ def check_collapse(network: EmbeddingNet, batches: Batches, *, step: int) -> flo
 
 def embed(network: EmbeddingNet, maps: Pixels) -> FloatArray:
     """(N, rows, columns) uint8 → (N, 128) float32."""
+    levels = maps.reshape(len(maps), -1) * np.float32(1 / 255)  # (N, cells)
     with torch.no_grad():
-        levels = torch.from_numpy(maps.reshape(len(maps), -1).astype(np.float32))
-        return np.asarray(network(levels * np.float32(1 / 255)).numpy(), dtype=np.float32)
+        return np.asarray(network(torch.from_numpy(levels)).numpy(), dtype=np.float32)
 
 
 def _loss_and_miner(settings: TrainingSettings, *, labels: int) -> tuple[nn.Module, Miner]:

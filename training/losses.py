@@ -54,7 +54,7 @@ class ContrastiveLoss(nn.Module):
 
 
 class TripletLoss(nn.Module):
-    """The anchor must be nearer to its own kind than to another by the margin, on squared distances (client's SMNRT42)."""
+    """The anchor must be nearer to its own kind than to others, on squared distances (client's SMNRT42)."""
 
     def __init__(self, margin: float = 1.0) -> None:
         super().__init__()

@@ -28,21 +28,24 @@ SMALLEST_VISIBLE_LEVELS = 30  # a synthetic defect that raises no cell by two de
 class GoodParts:
     """What good parts give.
 
-    pictures: working pictures. maps: (N, rows, columns) uint8, cross-fitted. residues: (M, rows, columns) float32, what
-    visible synthetic defects added to a good map, in levels. invisible: how many more raised no cell visibly.
+    pictures: working pictures. smallest_fit: of their alignment. maps: (N, rows, columns) uint8, cross-fitted.
+    residues: (M, rows, columns) float32, what visible synthetic defects added to a good map, in levels. invisible: how
+    many more raised no cell visibly.
     """
 
     placer: Placer
     references: References
     pictures: list[Pixels]
+    smallest_fit: float
     maps: Pixels
     residues: FloatArray
     invisible: int
 
 
 def learn_good_parts(frames: Sequence[Frame], settings: MapSettings, random: np.random.Generator) -> GoodParts:
-    """Align, fit the unit space, and map good and synthetic defective pictures through statistics that never saw them."""
-    placer, pictures = place_good_parts(frames, settings)
+    """Align, fit the unit space, and map good and synthetic defective parts by statistics that never saw them."""
+    placer, placed = place_good_parts(frames, settings)
+    pictures = [part.pixels for part in placed]
     picture = median_picture(pictures)
     per_part = max(SYNTHETIC_PER_PART, -(-SYNTHETIC_AT_LEAST // len(pictures)))
     cells = settings.grid.rows * settings.grid.columns
@@ -71,6 +74,7 @@ def learn_good_parts(frames: Sequence[Frame], settings: MapSettings, random: np.
         placer=placer,
         references=references,
         pictures=pictures,
+        smallest_fit=min(part.placement.fit for part in placed),
         maps=maps,
         residues=residues[is_visible],
         invisible=int((~is_visible).sum()),

@@ -43,7 +43,7 @@ class AnchoredTriplets:
 
     def __call__(self, embeddings: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """(N, D), (N,) → (T, 3) anchor, positive, negative; empty where no label has two samples and a counterpart."""
-        present, counts = labels.unique(return_counts=True)
+        present, counts = torch.unique(labels, return_counts=True)
         usable = present[(counts >= 2) & (present != SYNTHETIC)]
         if len(usable) == 0 or len(present) < 2:
             return torch.zeros((0, 3), dtype=torch.long)

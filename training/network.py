@@ -9,8 +9,6 @@ from edge.bundle import EMBEDDING_SIZE
 from edge.preprocess import CEILING_SIGMA, FLOOR_SIGMA
 from edge.settings import Grid
 
-NETWORKS: dict[str, tuple[int, ...]] = {"256-256": (256, 256), "512-256-256": (512, 256, 256)}
-
 
 class EmbeddingNet(nn.Module):
     """(N, cells) of 0 to 1 → (N, 128). Hidden layers with PReLU, the last one linear."""

@@ -1,7 +1,6 @@
 """Progress bars with the time left, on a terminal; silent otherwise."""
 
 from collections.abc import Iterable
-
 from typing import TypeVar
 
 from tqdm import tqdm

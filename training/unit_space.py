@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from edge.alignment import Placement
 from edge.frame import Frame, Pixels
-from edge.preprocess import CellStatistics, FloatArray, Placer, References, channels_of
+from edge.preprocess import CellStatistics, FloatArray, Placer, References, WorkingPicture, channels_of
 from edge.settings import MapSettings
 from training.progress import progress
 
@@ -20,10 +20,10 @@ SMALLEST_DEVIATION = 0.05  # of log D²: keeps a cell that happened to be quiet 
 PRIOR_PARTS = 10  # how many parts the deviation of all cells together counts for in one cell's
 
 
-def place_good_parts(frames: Sequence[Frame], settings: MapSettings) -> tuple[Placer, list[Pixels]]:
+def place_good_parts(frames: Sequence[Frame], settings: MapSettings) -> tuple[Placer, list[WorkingPicture]]:
     """A placer whose reference is the good parts' own median, and the parts in its place.
 
-    The first reference is the plain median of the frames as they lie; each round aligns to it and takes the median anew.
+    The first reference is the plain median of the frames as they lie; each round aligns to it and takes it anew.
     """
     first = frames[0]
     grid = settings.grid
@@ -34,10 +34,10 @@ def place_good_parts(frames: Sequence[Frame], settings: MapSettings) -> tuple[Pl
 
     where_it_is = Placement(x_px=0.0, y_px=0.0, rotation_rad=0.0, fit=1.0)
     placer = placer_of(np.zeros(shape, dtype=np.uint8))
-    placed = [placer.place_at(frame, where_it_is).pixels for frame in progress(frames, "reading good parts")]
+    placed = [placer.place_at(frame, where_it_is) for frame in progress(frames, "reading good parts")]
     for number in range(ALIGNMENT_ROUNDS):
-        placer = placer_of(median_picture(placed))
-        placed = [placer.place(frame).pixels for frame in progress(frames, f"aligning, round {number + 1}")]
+        placer = placer_of(median_picture([part.pixels for part in placed]))
+        placed = [placer.place(frame) for frame in progress(frames, f"aligning, round {number + 1}")]
     return placer, placed
 
 
@@ -101,5 +101,3 @@ def standardised(references: References, unseen_log_distances: FloatArray) -> Re
         log_mean=unseen_log_distances.mean(axis=0).astype(np.float32),
         log_deviation=(np.sqrt(pooled) + SMALLEST_DEVIATION).astype(np.float32),
     )
-
-

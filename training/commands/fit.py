@@ -1,0 +1,109 @@
+"""`training fit`: a folder of pictures becomes a bundle, a report and figures."""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+from edge.settings import Channel, Grid, MapSettings
+from training.dataset import open_dataset
+from training.network_names import NETWORKS
+from training.run_folder import RunFolder
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The options of `training fit`."""
+    parser = subparsers.add_parser("fit", help="train a model on a folder of pictures, mostly of good parts")
+    parser.add_argument("data", type=Path, metavar="DATA", help="folder with train/good (or good) and defect folders")
+    parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="new folder for bundle and report")
+    parser.add_argument("--loss", choices=["classify", "siamese", "triplet"], default="classify")
+    parser.add_argument("--network", choices=sorted(NETWORKS), default="256-256", help="hidden layers")
+    parser.add_argument("--good-only", action="store_true", help="do not learn from pictures of defects")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--overkill", type=_share, default=0.02, metavar="SHARE", help="good parts that may be rejected"
+    )
+    parser.add_argument("--product", default="part", help="name of the part, travels in the bundle")
+    parser.add_argument("--serial", type=int, default=1, help="must grow with every model that a station gets")
+    parser.add_argument("--grid", type=_grid, default=Grid(), metavar="ROWSxCOLUMNS", help="cells of the map (36x39)")
+    parser.add_argument("--windows", type=_windows, default=(1, 3), help="sides of the windows in cells (1,3)")
+    parser.add_argument("--channels", type=_channels, default=tuple(Channel), help="comma-separated; all by default")
+    parser.set_defaults(func=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train and write RUN, whole or not at all."""
+    folder = RunFolder(arguments.out)
+    dataset = open_dataset(arguments.data)
+    print(f"{arguments.data}: {_counts(dataset.train)} to train on, {_counts(dataset.test)} to test on")
+
+    from training.evaluate import evaluate, judge_all  # after the folder was looked at: torch takes seconds to load
+    from training.fit import FitSettings, fit
+    from training.loop import LossName, TrainingSettings
+    from training.report import metrics_of, report_of
+
+    began = time.monotonic()
+    settings = FitSettings(
+        training=TrainingSettings(
+            loss=LossName(arguments.loss), hidden=NETWORKS[arguments.network], seed=arguments.seed
+        ),
+        map=MapSettings(grid=arguments.grid, windows_cells=arguments.windows, channels=arguments.channels),
+        is_good_only=arguments.good_only,
+        overkill=arguments.overkill,
+        product=arguments.product,
+        serial=arguments.serial,
+    )
+    fitted = fit(dataset, settings)
+    evaluation = evaluate(judge_all(fitted.inspector, dataset.test)) if dataset.test else None
+    metrics = metrics_of(fitted, evaluation, seconds=time.monotonic() - began)
+    folder.write(
+        {
+            "bundle": fitted.archive,
+            "metrics.json": (json.dumps(metrics, indent=1) + "\n").encode(),
+            "report.html": report_of(fitted, evaluation, metrics).encode(),
+        }
+    )
+    limit = fitted.limit
+    print(
+        f"limit {limit.distance:.3f} from {limit.parts} good parts kept apart: at most {limit.guarantee:.1%} overkill"
+    )
+    if limit.guarantee > limit.target:
+        print(f"  {limit.target:.1%} was asked for; that takes {round(1 / limit.target) - 1} parts for calibration")
+    print(f"{arguments.out / 'bundle'}, report.html and metrics.json written in {time.monotonic() - began:.0f} s")
+    return 0
+
+
+def _counts(samples: "tuple[object, ...]") -> str:
+    labels = [getattr(sample, "label", "") for sample in samples]
+    defects = sum(label != "good" for label in labels)
+    return f"{len(labels) - defects} good and {defects} defective pictures"
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a share between 0 and 1")
+    return value
+
+
+def _grid(text: str) -> Grid:
+    try:
+        rows, columns = (int(side) for side in text.split("x"))
+        return Grid(rows=rows, columns=columns)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text} is no grid; write ROWSxCOLUMNS, each from 4 to 128") from error
+
+
+def _windows(text: str) -> tuple[int, ...]:
+    try:
+        return MapSettings(windows_cells=tuple(int(side) for side in text.split(","))).windows_cells
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text}: write one to four sides from 1 to 15, such as 1,3") from error
+
+
+def _channels(text: str) -> tuple[Channel, ...]:
+    try:
+        return tuple(dict.fromkeys(Channel(name) for name in text.split(",")))
+    except ValueError as error:
+        known = ", ".join(Channel)
+        raise argparse.ArgumentTypeError(f"{text}: choose from {known}") from error
