@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.frame import Frame
+from edge.record import Record
 from edge.verdict import Outcome
 
 
@@ -88,4 +89,23 @@ class Clock(Protocol):
 
     def wall_ns(self) -> int:
         """Nanoseconds since 1970, UTC; a Pi without a clock battery may be wrong."""
+        ...
+
+
+class RecordSink(Protocol):
+    """Keeps every part. Nothing here waits for a disk but `wait_until_kept`."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why records cannot be kept at the moment, in one sentence; None if they can."""
+        ...
+
+    def begin(self, sequence: int) -> None:
+        """A part has arrived under this number; should it never be put, the gap can be told."""
+
+    def put(self, record: Record) -> None:
+        """Keep one part; the same sequence again replaces what was known before."""
+
+    def wait_until_kept(self, *, timeout_ms: float) -> bool:
+        """True as soon as few enough parts wait for the disk that the next one may come, False after the time."""
         ...

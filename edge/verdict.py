@@ -32,6 +32,9 @@ class Reason(StrEnum):
     NOT_FINITE = "computation gave no finite number"
     LATE = "verdict after the deadline"
     TRIGGER_WHILE_BUSY = "trigger while busy"
+    NOT_READY = "station not ready"
+    TRIGGER_FAILED = "trigger failed"
+    OUTPUT_FAILED = "outputs failed"
     INTERNAL = "internal error"
 
 

@@ -1,0 +1,72 @@
+"""The drivers by name. Each is imported when it is asked for, and none stands in for another."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from edge.bundle import Bundle
+from edge.config import FolderCamera, LineCamera, StationConfig, VideoCamera
+from edge.errors import DeviceUnavailable
+from edge.interfaces import Camera, Clock, Embedder, Outputs, Trigger
+
+CAMERAS = {
+    "folder": ("edge.drivers.folder", "FolderCamera"),
+    "video": ("edge.drivers.video", "VideoCamera"),
+    "line": ("edge.drivers.line", "LineCamera"),
+}
+TRIGGERS = {"interval": ("edge.drivers.simulated", "IntervalTrigger")}
+OUTPUTS = {"simulated": ("edge.drivers.simulated", "SimulatedOutputs")}
+
+
+def driver_class(table: dict[str, tuple[str, str]], name: str) -> Any:
+    """The class of a driver. Raises DeviceUnavailable when its libraries are not installed here."""
+    module, kind = table[name]
+    try:
+        return getattr(import_module(module), kind)
+    except ImportError as error:
+        raise DeviceUnavailable(f"the driver '{name}' cannot be used here: {error}") from error
+
+
+def open_camera(config: StationConfig, clock: Clock) -> Camera:
+    """The camera that the configuration names. Raises DeviceError or PictureError if it cannot be opened."""
+    wanted = config.camera
+    driver = driver_class(CAMERAS, wanted.driver)
+    match wanted:
+        case FolderCamera():
+            camera = driver(Path(wanted.path), is_repeating=wanted.repeat, clock=clock)
+        case VideoCamera():
+            camera = driver(Path(wanted.path), step=wanted.step, clock=clock)
+        case LineCamera():
+            camera = driver(seed=wanted.seed, ng_share=wanted.ng_share, clock=clock)
+    return cast(Camera, camera)
+
+
+def open_outputs(config: StationConfig, clock: Clock) -> Outputs:
+    """The wires that the configuration names, all off."""
+    return cast(Outputs, driver_class(OUTPUTS, config.outputs.driver)(clock=clock))
+
+
+def open_trigger(config: StationConfig, clock: Clock, *, camera: Camera, outputs: Outputs) -> Trigger:
+    """The trigger that the configuration names. A simulated one ends with its camera's pictures and sees READY."""
+    wanted = config.trigger
+    driver = driver_class(TRIGGERS, wanted.driver)
+    ends = [parts for parts in (wanted.parts, getattr(camera, "parts", None)) if parts is not None]
+    trigger = driver(
+        interval_ms=wanted.interval_ms,
+        parts=min(ends, default=None),
+        ready=(lambda: getattr(outputs, "is_ready", True)) if wanted.waits_for_ready else None,
+        clock=clock,
+    )
+    return cast(Trigger, trigger)
+
+
+def open_embedder(bundle: Bundle) -> Embedder:
+    """The bundle's network, ready to run. Raises ModelError if it cannot be loaded."""
+    from edge.drivers.onnx import OnnxEmbedder  # slow to import, and not needed to look at a configuration
+
+    grid = bundle.manifest.map.grid
+    embedder = OnnxEmbedder(bundle.network, cells=grid.rows * grid.columns)
+    embedder.embed(np.zeros((grid.rows, grid.columns), dtype=np.uint8))
+    return embedder

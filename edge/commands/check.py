@@ -1,0 +1,109 @@
+"""`edge check`: looks at every part of a station, one line each, and changes nothing that matters."""
+
+import argparse
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from edge.commands.assembly import bundle_path, load_inspector
+from edge.config import StationConfig, load_config
+from edge.database import check_database
+from edge.drivers import open_camera, open_outputs, open_trigger
+from edge.drivers.clock import SystemClock
+from edge.errors import EdgeError, RecordError
+from edge.verdict import Outcome
+
+LEAST_FREE_MB = 200.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `edge check` takes."""
+    parser.add_argument("--config", type=Path, required=True, metavar="STATION.YAML")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print one line for each part; 0 only if all is well."""
+    try:
+        config = load_config(options.config)
+    except EdgeError as error:
+        _report("config", is_well=False, words=str(error))
+        return 1
+    _report("config", is_well=True, words=f"station {config.station}, {options.config}")
+    checks: dict[str, Callable[[StationConfig], str]] = {
+        "bundle": _bundle,
+        "camera": _camera,
+        "trigger": _trigger,
+        "outputs": _outputs,
+        "data": _data_folder,
+        "database": _database,
+    }
+    results = [_passes(name, check, config) for name, check in checks.items()]  # all of them, whatever the first says
+    return 0 if all(results) else 1
+
+
+def _passes(name: str, check: Callable[[StationConfig], str], config: StationConfig) -> bool:
+    try:
+        words = check(config)
+    except EdgeError as error:
+        _report(name, is_well=False, words=str(error))
+        return False
+    _report(name, is_well=True, words=words)
+    return True
+
+
+def _report(name: str, *, is_well: bool, words: str) -> None:
+    print(f"{'ok  ' if is_well else 'FAIL'} {name:9} {words}")
+
+
+def _bundle(config: StationConfig) -> str:
+    bundle, _ = load_inspector(bundle_path(config.bundle))
+    manifest = bundle.manifest
+    golden = len(manifest.golden)
+    return f"{manifest.product}, serial {manifest.serial}, {bundle.sha256[:12]}, {golden} golden pictures found again"
+
+
+def _camera(config: StationConfig) -> str:
+    clock = SystemClock()
+    with open_camera(config, clock) as camera:
+        frame = camera.capture(not_before_ns=clock.monotonic_ns(), timeout_ms=max(config.deadline_ms, 2000))
+    kind = "colour" if frame.is_colour else "grey"
+    return f"{config.camera.driver}, {frame.width}x{frame.height} {kind}, {frame.source}"
+
+
+def _trigger(config: StationConfig) -> str:
+    clock = SystemClock()
+    with (
+        open_camera(config, clock) as camera,
+        open_outputs(config, clock) as outputs,
+        open_trigger(config, clock, camera=camera, outputs=outputs),
+    ):
+        return f"{config.trigger.driver}, every {config.trigger.interval_ms:g} ms"
+
+
+def _outputs(config: StationConfig) -> str:
+    with open_outputs(config, SystemClock()) as outputs:
+        outputs.set_busy(is_busy=True)
+        outputs.apply(Outcome.FAULT)
+        outputs.set_busy(is_busy=False)
+    return f"{config.outputs.driver}, FAULT shown and switched off again"
+
+
+def _data_folder(config: StationConfig) -> str:
+    folder = Path(config.data)
+    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    try:
+        with tempfile.NamedTemporaryFile(dir=existing) as file:
+            file.write(bytes(4096))
+            file.flush()
+        free_mb = shutil.disk_usage(existing).free / 1e6
+    except OSError as error:
+        raise RecordError(f"{folder}: cannot be written: {error.strerror}") from error
+    if free_mb < LEAST_FREE_MB:
+        raise RecordError(f"{folder}: {free_mb:.0f} MB free, at least {LEAST_FREE_MB:.0f} are needed")
+    return f"{folder}, {free_mb / 1000:.1f} GB free"
+
+
+def _database(config: StationConfig) -> str:
+    parts = check_database(Path(config.data))
+    return f"sound, {parts} parts" if parts else "no parts yet"

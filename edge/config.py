@@ -1,0 +1,195 @@
+"""The configuration of one station: one YAML file, checked as a whole before anything is opened.
+
+Every fault is reported at once, each with its file and line. Relative paths are relative to the file.
+"""
+
+import difflib
+import os
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from edge.errors import ConfigError
+from edge.settings import Share, Strict
+from edge.yaml_lines import Written, parse
+
+DEMO_BUNDLE = "demo"
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+PathText = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00]*$")]
+
+
+class FolderCamera(Strict):
+    """Pictures from a folder, one a trigger, in the order of their names. The line ends with the last one."""
+
+    is_simulated: ClassVar[bool] = True
+    may_repeat: ClassVar[bool] = True  # the same file twice in a folder is no frozen camera
+    driver: Literal["folder"]
+    path: PathText
+    repeat: bool = Field(default=False, description="begin again after the last picture")
+
+
+class VideoCamera(Strict):
+    """Pictures from a video file, one a trigger."""
+
+    is_simulated: ClassVar[bool] = True
+    may_repeat: ClassVar[bool] = True  # compression makes a still scene identical
+    driver: Literal["video"]
+    path: PathText
+    step: int = Field(default=1, ge=1, le=10_000, description="take every n-th picture of the film")
+
+
+class LineCamera(Strict):
+    """The rendered demo line: a connector with 27 pins, some of them bent."""
+
+    is_simulated: ClassVar[bool] = True
+    may_repeat: ClassVar[bool] = False
+    driver: Literal["line"]
+    seed: int = Field(default=1, ge=0, le=2**31 - 1)
+    ng_share: Share = Field(default=0.2, description="share of defective parts")
+
+
+class IntervalTrigger(Strict):
+    """A simulated line that sends a part every so often."""
+
+    is_simulated: ClassVar[bool] = True
+    driver: Literal["interval"]
+    interval_ms: float = Field(default=500.0, ge=0, le=3_600_000, description="0: as fast as the station is READY")
+    parts: int | None = Field(default=None, ge=1, le=10**9, description="the line ends after so many")
+    waits_for_ready: bool = Field(default=True, description="false: parts come whether the station is READY or not")
+
+
+class SimulatedOutputs(Strict):
+    """Wires that are only remembered."""
+
+    is_simulated: ClassVar[bool] = True
+    driver: Literal["simulated"]
+
+
+CameraConfig = Annotated[FolderCamera | VideoCamera | LineCamera, Field(discriminator="driver")]
+TriggerConfig = IntervalTrigger
+OutputsConfig = SimulatedOutputs
+
+
+class Records(Strict):
+    """What is kept of every part."""
+
+    pictures_mb: float = Field(default=1000.0, ge=1, le=10_000_000, description="oldest pictures go first beyond this")
+    most_unwritten_parts: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="READY only while fewer parts wait for the disk; a power cut may cost so many",
+    )
+
+
+class Web(Strict):
+    """The operator page."""
+
+    host: str = Field(default="127.0.0.1", min_length=1, max_length=253)
+    port: int = Field(default=8080, ge=1, le=65535)
+
+
+class StationConfig(Strict):
+    """One station."""
+
+    station: Name
+    bundle: PathText = Field(description=f"path of a model bundle, or '{DEMO_BUNDLE}' for the one that ships")
+    data: PathText = Field(description="folder for records and pictures; made if it is not there")
+    deadline_ms: float = Field(default=500.0, ge=5, le=60_000, description="from trigger to outputs; later is FAULT")
+    faults_until_halt: int = Field(default=5, ge=1, le=1000, description="in a row; then somebody must reset")
+    hang_deadlines: int = Field(default=10, ge=2, le=1000, description="a step that hangs so many deadlines halts")
+    camera: CameraConfig
+    trigger: TriggerConfig
+    outputs: OutputsConfig
+    records: Records = Records()
+    web: Web = Web()
+
+    @model_validator(mode="after")
+    def _check_mix(self) -> Self:
+        """A part that was only simulated must never move a real line."""
+        simulated = [name for name in ("camera", "trigger") if getattr(self, name).is_simulated]
+        if simulated and not self.outputs.is_simulated:
+            raise ValueError(
+                f"outputs to a real line with a simulated {' and '.join(simulated)}; use simulated outputs"
+            )
+        return self
+
+
+def load_config(path: Path) -> StationConfig:
+    """The station in a YAML file, its paths made absolute. Raises ConfigError with every fault that it has."""
+    try:
+        if path.is_dir():
+            raise ConfigError(f"{path}: this is a folder, not a configuration file")
+        raw = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {os.strerror(error.errno or 0)}") from error
+    config = parse_config(raw, name=str(path))
+    return _anchored(config, path.resolve().parent)
+
+
+def parse_config(raw: bytes, *, name: str) -> StationConfig:
+    """The station in a YAML text; paths stay as written. Raises ConfigError with every fault, one a line."""
+    written = parse(raw, name=name)
+    faults = [(line, f"{key}: written twice") for line, key in written.duplicates]
+    config = None
+    try:
+        config = StationConfig.model_validate(written.data)
+    except ValidationError as error:
+        faults += [_fault(detail, written) for detail in error.errors(include_url=False)]
+    if faults or config is None:
+        raise ConfigError("\n".join(f"{name}:{line}: {text}" for line, text in sorted(faults)))
+    return config
+
+
+def _anchored(config: StationConfig, folder: Path) -> StationConfig:
+    changes: dict[str, object] = {"data": str(folder / config.data)}
+    if config.bundle != DEMO_BUNDLE:
+        changes["bundle"] = str(folder / config.bundle)
+    if isinstance(config.camera, FolderCamera | VideoCamera):
+        changes["camera"] = config.camera.model_copy(update={"path": str(folder / config.camera.path)})
+    return config.model_copy(update=changes)
+
+
+def _fault(detail: ErrorDetails, written: Written) -> tuple[int, str]:
+    """Line and words of one fault. The driver's name, which pydantic puts into the path, is no key of the file."""
+    steps: list[str | int] = []
+    for step in detail["loc"]:
+        if (*steps, step) in written.lines or step == detail["loc"][-1]:
+            steps.append(step)
+    known = tuple(steps)
+    while known and known not in written.lines:
+        known = known[:-1]
+    where = ".".join(str(step) for step in steps) or "the file"
+    return written.lines.get(known, 1), f"{where}: {_words(detail, steps)}"
+
+
+def _words(detail: ErrorDetails, steps: list[str | int]) -> str:
+    context = detail.get("ctx", {})
+    match detail["type"]:
+        case "missing" | "union_tag_not_found":
+            return "missing" if detail["type"] == "missing" else "needs a driver"
+        case "extra_forbidden":
+            near = difflib.get_close_matches(str(steps[-1]), _keys_beside(detail["loc"]), n=1)
+            return f"unknown key{f', did you mean {near[0]}?' if near else ''}"
+        case "union_tag_invalid":
+            return f"driver '{context['tag']}' is unknown, there are {context['expected_tags']}"
+        case "model_type" | "model_attributes_type":
+            return "should be a section of keys and values"
+        case "value_error":
+            return str(context["error"])
+    return f"{detail['msg'].replace('Input should be', 'should be')}, not {detail['input']!r:.60}"
+
+
+def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
+    """The keys that could have been meant at a place where an unknown one stands."""
+    sections: dict[str, tuple[type[Strict], ...]] = {
+        "camera": (FolderCamera, VideoCamera, LineCamera),
+        "trigger": (IntervalTrigger,),
+        "outputs": (SimulatedOutputs,),
+        "records": (Records,),
+        "web": (Web,),
+    }
+    section = str(location[0]) if len(location) > 1 else ""
+    return [key for model in sections.get(section, (StationConfig,)) for key in model.model_fields]

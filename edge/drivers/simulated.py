@@ -1,0 +1,258 @@
+"""Trigger, outputs, clock and the frame of a camera without hardware: chosen by name only, and able to fail when told.
+
+A fault is given by the number of the call that it hits, counted from 1: `faults={3: DeviceTimeout("no answer")}`.
+"""
+
+import time
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from edge.drivers.clock import SystemClock
+from edge.errors import DeviceFault, DeviceUnavailable
+from edge.frame import Frame, Pixels
+from edge.interfaces import Clock, EndOfLine, TriggerEvent
+from edge.verdict import Outcome
+
+NOT_READY_NAP_MS = 1.0
+REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delay:
+    """The picture comes late."""
+
+    ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Early:
+    """The picture was exposed before the trigger."""
+
+    ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frozen:
+    """The picture is the one before, with a new time."""
+
+
+CameraFault = Exception | Delay | Early | Frozen
+
+
+class _Closable:
+    """Context manager; `close()` may be called twice."""
+
+    is_closed = False
+
+    def close(self) -> None:
+        """Nothing can be asked of it after that."""
+        self.is_closed = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _check_open(self) -> None:
+        if self.is_closed:
+            raise DeviceUnavailable(f"this {type(self).__name__} is closed")
+
+
+class SimulatedCamera(_Closable, ABC):
+    """What the cameras without hardware share: exposure times, faults on request, and a memory of what was taken.
+
+    It does NOT imitate: a sensor that runs freely, so that a frame waits for the next exposure; rolling shutter;
+    buffers that hold old frames; exposure control; dropped frames; heat; a cable. `sources` has what came last.
+    parts: how many pictures there are, None for no end.
+    """
+
+    def __init__(self, *, clock: Clock | None = None, faults: Mapping[int, CameraFault] | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._faults = dict(faults or {})
+        self._last: Frame | None = None
+        self.parts: int | None = None
+        self.captured = 0
+        self.sources: deque[str] = deque(maxlen=REMEMBERED)
+
+    @abstractmethod
+    def _next_picture(self) -> tuple[Pixels, str]:
+        """The next part's pixels and where they come from. Raises DeviceFault when there are no more."""
+
+    def capture(self, *, not_before_ns: int, timeout_ms: float) -> Frame:
+        """The next picture, exposed now. Raises DeviceFault after the last, or whatever fault was asked for."""
+        del not_before_ns, timeout_ms  # exposed now, which is always after the trigger and never late by itself
+        self._check_open()
+        self.captured += 1
+        fault = self._faults.get(self.captured)
+        exposed_at_ns = self._clock.monotonic_ns()
+        if isinstance(fault, Delay):
+            time.sleep(fault.ms / 1000)
+        if isinstance(fault, Early):
+            exposed_at_ns -= int(fault.ms * 1e6)
+        pixels, source = self._next_picture()
+        self.sources.append(source)
+        if isinstance(fault, Exception):
+            raise fault
+        if isinstance(fault, Frozen) and self._last is not None:
+            pixels = self._last.pixels
+        self._last = Frame(pixels=pixels, exposed_at_ns=exposed_at_ns, source=source)
+        return self._last
+
+
+class IntervalTrigger(_Closable):
+    """A line that sends a part every so often, and ends.
+
+    It does NOT imitate: bouncing contacts, a jittering conveyor, parts that are taken off the line, noise on the wire.
+    """
+
+    def __init__(
+        self,
+        *,
+        interval_ms: float,
+        parts: int | None = None,
+        ready: Callable[[], bool] | None = None,
+        clock: Clock | None = None,
+        faults: Mapping[int, Exception] | None = None,
+    ) -> None:
+        """interval_ms: 0 sends the next part as soon as possible. parts: None never ends.
+
+        ready: what the line sees on the READY wire before it sends a part; None: it does not look, and parts that came
+        while nobody waited are reported as skipped.
+        """
+        self._interval_ns = int(interval_ms * 1e6)
+        self._parts, self._ready, self._faults = parts, ready, dict(faults or {})
+        self._clock = clock or SystemClock()
+        self._due_ns = self._clock.monotonic_ns() + self._interval_ns
+        self.sent = 0
+
+    def wait(self, *, timeout_ms: float) -> TriggerEvent | None:
+        """The next part. Raises EndOfLine after the last."""
+        self._check_open()
+        if self._parts is not None and self.sent >= self._parts:
+            raise EndOfLine
+        now = self._clock.monotonic_ns()
+        if self._ready is not None:
+            self._due_ns = max(self._due_ns, now)  # a line that waits stands still, and does not catch up
+            if not self._ready():
+                time.sleep(min(timeout_ms, NOT_READY_NAP_MS) / 1000)
+                return None
+        wait_ns = self._due_ns - now
+        if wait_ns > timeout_ms * 1e6:
+            time.sleep(timeout_ms / 1000)
+            return None
+        time.sleep(max(wait_ns, 0) / 1e9)
+        return self._event()
+
+    def _event(self) -> TriggerEvent:
+        self.sent += 1
+        if self.sent in self._faults:
+            raise self._faults.pop(self.sent)
+        now = self._clock.monotonic_ns()
+        skipped = 0
+        if self._ready is None and self._interval_ns:
+            skipped = (now - self._due_ns) // self._interval_ns
+            if self._parts is not None:
+                skipped = min(skipped, self._parts - self.sent)
+            self.sent += skipped
+        at_ns = self._due_ns + skipped * self._interval_ns if self._interval_ns else now
+        self._due_ns = at_ns + self._interval_ns
+        return TriggerEvent(at_ns=at_ns, skipped=skipped)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WireChange:
+    """One wire at one moment. wire: ready, busy, OK, NG or FAULT."""
+
+    at_ns: int
+    wire: str
+    is_on: bool
+
+
+class SimulatedOutputs(_Closable):
+    """Wires that are only remembered. `history` has the last changes, `wires` those that are on.
+
+    They do NOT imitate: the length of a pulse, rise times, a shorted or broken wire, a level that survives its owner,
+    or a line that reads the wires.
+    """
+
+    def __init__(self, *, clock: Clock | None = None, faults: Mapping[int, Exception] | None = None) -> None:
+        """faults: by the number of the call to `apply`."""
+        self._clock = clock or SystemClock()
+        self._faults = dict(faults or {})
+        self._applied = 0
+        self.wires: set[str] = set()
+        self.history: deque[WireChange] = deque(maxlen=REMEMBERED)
+
+    @property
+    def is_ready(self) -> bool:
+        """What the line sees on the READY wire."""
+        return "ready" in self.wires
+
+    def set_ready(self, *, is_ready: bool) -> None:
+        """Switch READY."""
+        self._check_open()
+        self._switch("ready", is_ready)
+
+    def set_busy(self, *, is_busy: bool) -> None:
+        """Switch BUSY; on clears the last outcome."""
+        self._check_open()
+        if is_busy:
+            self._clear()
+        self._switch("busy", is_busy)
+
+    def apply(self, outcome: Outcome) -> None:
+        """Switch one outcome on and the others off, or raise the fault that was asked for and switch nothing."""
+        self._check_open()
+        self._applied += 1
+        if self._applied in self._faults:
+            raise self._faults[self._applied]
+        self._clear()
+        self._switch(outcome.value, True)
+
+    def close(self) -> None:
+        """All wires off."""
+        for wire in sorted(self.wires):
+            self._switch(wire, False)
+        super().close()
+
+    def _clear(self) -> None:
+        for outcome in Outcome:
+            self._switch(outcome.value, False)
+
+    def _switch(self, wire: str, is_on: bool) -> None:
+        if (wire in self.wires) == is_on:
+            return
+        (self.wires.add if is_on else self.wires.discard)(wire)
+        self.history.append(WireChange(at_ns=self._clock.monotonic_ns(), wire=wire, is_on=is_on))
+
+
+class SimulatedClock:
+    """A clock that stands until somebody moves it. It does NOT imitate a wall clock that is set while it runs."""
+
+    def __init__(self, *, monotonic_ns: int = 1_000_000_000, wall_ns: int = 1_800_000_000_000_000_000) -> None:
+        self._monotonic_ns, self._wall_ns = monotonic_ns, wall_ns
+
+    def monotonic_ns(self) -> int:
+        """Where the clock stands."""
+        return self._monotonic_ns
+
+    def wall_ns(self) -> int:
+        """Where the wall clock stands."""
+        return self._wall_ns
+
+    def advance(self, *, ms: float) -> None:
+        """Move both clocks on."""
+        self._monotonic_ns += int(ms * 1e6)
+        self._wall_ns += int(ms * 1e6)
+
+
+def no_more_pictures(where: str) -> DeviceFault:
+    """The error of a camera after its last picture."""
+    return DeviceFault(f"{where}: there are no more pictures")

@@ -1,0 +1,119 @@
+"""A sign of life in the data folder, twice a second, for the operator page and whoever else wants to know.
+
+It is written in place and always the same size, so that a full disk does not stop it. The page compares its time
+with its own monotonic clock: both run on the same machine since the same start.
+"""
+
+import json
+import os
+import threading
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from edge.record import ModelName
+from edge.state import Phase, State
+
+FILE_NAME = "heartbeat.json"
+INTERVAL_S = 0.5
+SIZE_BYTES = 2048
+LONGEST_WHY = 300
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beat:
+    """beat_ns: when this was written; line_ns: when the line's loop last came round; both monotonic, of one boot."""
+
+    station: str
+    phase: str
+    why: str
+    sequence: int
+    beat_ns: int
+    line_ns: int
+    boot_id: str
+    deadline_ms: float
+    model_product: str = ""
+    model_serial: int | None = None
+    model_sha256: str = ""
+
+    def is_alive(self, *, now_ns: int, stale_ms: float) -> bool:
+        """False if the core is gone, or its line's loop hangs for longer than a part may take."""
+        if self.boot_id != boot_id() or self.beat_ns > now_ns:
+            return False
+        line_ms = stale_ms + self.deadline_ms
+        return now_ns - self.beat_ns <= stale_ms * 1e6 and now_ns - self.line_ns <= line_ms * 1e6
+
+
+class Heartbeat:
+    """Writes what the line last said of itself, in a thread of its own, from `start` to `close`."""
+
+    def __init__(self, folder: Path, *, station: str, deadline_ms: float, model: ModelName | None) -> None:
+        self._path = folder / FILE_NAME
+        self._station, self._deadline_ms, self._model = station, deadline_ms, model
+        self._state = State(phase=Phase.NOT_READY, why="starting", sequence=0)
+        self._line_ns = time.monotonic_ns()
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def tick(self, state: State) -> None:
+        """The line's loop has come round."""
+        self._state, self._line_ns = state, time.monotonic_ns()
+
+    def close(self) -> None:
+        """Write a last time and stop. May be called twice."""
+        if self._ending.is_set():
+            return
+        self._ending.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout=2)
+
+    def _run(self) -> None:
+        while not self._ending.is_set():
+            self._write()
+            self._ending.wait(INTERVAL_S)
+        self._state = State(phase=Phase.NOT_READY, why="the station was ended", sequence=self._state.sequence)
+        self._write()
+
+    def _write(self) -> None:
+        state, model = self._state, self._model
+        beat = Beat(
+            station=self._station,
+            phase=state.phase.value,
+            why=state.why[:LONGEST_WHY],
+            sequence=state.sequence,
+            beat_ns=time.monotonic_ns(),
+            line_ns=self._line_ns,
+            boot_id=boot_id(),
+            deadline_ms=self._deadline_ms,
+            model_product=model.product if model else "",
+            model_serial=model.serial if model else None,
+            model_sha256=model.sha256 if model else "",
+        )
+        content = json.dumps(asdict(beat)).encode()[:SIZE_BYTES].ljust(SIZE_BYTES)
+        try:
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o644)
+            try:
+                os.pwrite(descriptor, content, 0)
+            finally:
+                os.close(descriptor)
+        except OSError:
+            return  # the page then says that it hears nothing, which is true
+
+
+def read_beat(folder: Path) -> Beat | None:
+    """The last sign of life; None if there never was one, or it cannot be read."""
+    try:
+        found = json.loads((folder / FILE_NAME).read_bytes())
+        return Beat(**found)
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def boot_id() -> str:
+    """Which start of the machine this is; monotonic times compare only within one."""
+    return BOOT_ID.read_text().strip() if BOOT_ID.is_file() else "unknown"
