@@ -54,6 +54,7 @@ class Trained:
     separation: float  # AUROC of good against synthetic and labelled defects, on the last batches
 
 
+THREADS = 2  # always the same number: sums split over more threads round differently
 EARLY_STEP = 300
 COLLAPSED_SEPARATION = 0.6
 CHECK_BATCHES = 4
@@ -62,6 +63,7 @@ CHECK_BATCHES = 4
 def train(batches: Batches, grid: Grid, *, labels: int, settings: TrainingSettings) -> Trained:
     """An embedding network. labels: how many defect labels there are. Raises TrainingError when it collapses."""
     torch.manual_seed(settings.seed)
+    torch.set_num_threads(THREADS)
     torch.use_deterministic_algorithms(True)
     network = EmbeddingNet(grid.rows * grid.columns, settings.hidden)
     start_local(network, grid)
