@@ -90,18 +90,19 @@ class Aligner:
 
     def _normal_equations(self, smooth: FloatArray) -> tuple[FloatArray, npt.NDArray[np.float64]]:
         rows, columns = np.mgrid[: self.height, : self.width].astype(np.float32)
-        slope_y, slope_x = np.gradient(smooth)
+        slope_y, slope_x = np.gradient(smooth, axis=0), np.gradient(smooth, axis=1)
         scale = float(np.linalg.norm(self._middle - self._middle.mean())) or 1.0
         arm = max(self.height, self.width) / 2  # rotation in units of an edge's movement, so that the steps compare
         turn = (slope_y * (columns - (self.width - 1) / 2) - slope_x * (rows - (self.height - 1) / 2)) / arm
-        steepest = np.stack([part[self._window].ravel() / scale for part in (slope_x, slope_y, turn)])  # (3, pixels)
+        slopes = [np.asarray(slope)[self._window].ravel() / scale for slope in (slope_x, slope_y, turn)]
+        steepest = np.stack(slopes)  # (3, pixels)
         steepest -= steepest.mean(axis=1, keepdims=True)
         normal = (steepest @ steepest.T).astype(np.float64)
         # A round part does not say how it is turned: a little stiffness keeps its rotation at zero.
         normal[2, 2] += ROTATION_PRIOR * (normal[0, 0] + normal[1, 1]) / 2 + 1e-12
         normal[0, 0] += 1e-12
         normal[1, 1] += 1e-12
-        return steepest.astype(np.float32), np.linalg.inv(normal)
+        return steepest.astype(np.float32), np.asarray(np.linalg.inv(normal), dtype=np.float64)
 
     def _coarse_shift(self, smooth: FloatArray) -> tuple[float, float]:
         # Every second pixel is enough for a start.
@@ -138,7 +139,7 @@ class Aligner:
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REPLICATE,
         )
-        return _normalised(moved[self._window]).ravel()
+        return _normalised(np.asarray(moved[self._window], dtype=np.float32)).ravel()
 
 
 def _composed(placement: Placement, step: npt.NDArray[np.float64], arm: float) -> Placement:
@@ -153,7 +154,7 @@ def _composed(placement: Placement, step: npt.NDArray[np.float64], arm: float) -
 
 
 def _smooth(grey: npt.NDArray[np.generic]) -> FloatArray:
-    return cv2.GaussianBlur(grey.astype(np.float32), (0, 0), BLUR_SIGMA_PX)
+    return np.asarray(cv2.GaussianBlur(grey.astype(np.float32), (0, 0), BLUR_SIGMA_PX), dtype=np.float32)
 
 
 def _normalised(picture: FloatArray) -> FloatArray:

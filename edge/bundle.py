@@ -2,7 +2,7 @@
 
 The archive is an uncompressed POSIX tar in one canonical form: manifest.json first, then the files it lists in its
 order, no times, no owners. Reading builds the archive again from what was read and compares, so that no byte can be
-changed, added or left out without notice: content is held by the digests, the manifest by its own digest, the rest by form.
+changed, added or left out without notice: content is held by the digests, the manifest by its own, the rest by form.
 """
 
 import hashlib
@@ -84,7 +84,7 @@ class Training(Strict):
 class Manifest(Strict):
     """Everything about a model but its arrays."""
 
-    format_version: Literal[1] = FORMAT_VERSION
+    format_version: Literal[1] = 1
     product: str = Field(min_length=1, max_length=64)
     serial: int = Field(ge=0)
     frame: FrameFormat
@@ -145,9 +145,7 @@ def encode(
     files = {NETWORK: network, ARRAYS: _encoded_arrays(arrays)}
     for entry, part in zip(manifest.golden, golden, strict=True):
         files[entry.picture] = cv2.imencode(".png", part.frame.pixels)[1].tobytes()
-    entries = tuple(
-        FileEntry(name=name, size=len(content), sha256=_digest(content)) for name, content in files.items()
-    )
+    entries = tuple(FileEntry(name=name, size=len(content), sha256=_digest(content)) for name, content in files.items())
     listed = manifest.model_copy(update={"files": entries})
     return _archive((listed.model_dump_json(indent=1) + "\n").encode(), files)
 
@@ -215,7 +213,7 @@ def _assembled(manifest: Manifest, files: dict[str, bytes], digest: str) -> Bund
     )
 
 
-def _check_shapes(manifest: Manifest, arrays: dict[str, np.ndarray]) -> None:  # type: ignore[type-arg]
+def _check_shapes(manifest: Manifest, arrays: dict[str, np.ndarray]) -> None:
     settings, grid = manifest.map, manifest.map.grid
     cells, channels = grid.rows * grid.columns, len(settings.channels)
     variables = 2 * channels * len(settings.windows_cells)
@@ -249,7 +247,7 @@ def _decoded_picture(content: bytes, name: str) -> Pixels:
     return pixels.astype(np.uint8, casting="safe", copy=False)
 
 
-def _encoded_arrays(arrays: dict[str, np.ndarray]) -> bytes:  # type: ignore[type-arg]
+def _encoded_arrays(arrays: dict[str, np.ndarray]) -> bytes:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()

@@ -31,7 +31,7 @@ class StageTimes:
     @property
     def total_ms(self) -> float:
         """All stages together."""
-        return sum(getattr(self, field.name) for field in fields(self))
+        return sum((float(getattr(self, field.name)) for field in fields(self)), 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

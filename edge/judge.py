@@ -10,7 +10,7 @@ def judge(score: Score, *, limit: float, map_limit: float) -> Verdict:
     """OK, NG or FAULT for one scored part.
 
     limit: largest distance from the good-part centroid that is still good. map_limit: largest mean of the map, in 8 bit
-    levels, at which the distance can be believed; a map beyond it is of something else entirely, wherever it is embedded.
+    levels, at which the distance can be believed; a map beyond it is of something else, wherever it is embedded.
     Anything that is not a finite number is FAULT.
     """
     numbers = (score.distance, score.map_mean, limit, map_limit)

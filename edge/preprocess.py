@@ -5,9 +5,10 @@ window around each cell, with reference pixels m and pixels x, n of them, per ch
 
     r = Σm²   β = Σmx / r (sensitivity)   V_e = (Σx² - β²r) / (n - 1)   1/√η = √V_e (scatter around the reference)
 
-The unit space of a cell is the mean and shrunk covariance of these variables over the good parts; the Mahalanobis
-distance D² of a part from it, as log D² standardised by good parts that the statistics had not seen, is the cell's value.
-It is kept as 8 bit: 0 to 255 stand for FLOOR_SIGMA to CEILING_SIGMA, so that a stored map gives the same embedding again.
+The variables of a cell are β and, because scatter is skewed, the logarithm of √V_e, for each channel and window. Its
+unit space is the mean and shrunk covariance of these variables over the good parts. The squared Mahalanobis distance D²
+of a part from it, as log D² standardised by good parts that the statistics had not seen, is the cell's value. It is kept
+as 8 bit: 0 to 255 stand for FLOOR_SIGMA to CEILING_SIGMA, so that a stored map gives the same embedding again.
 """
 
 from dataclasses import dataclass
@@ -29,7 +30,9 @@ DARK_LEVEL = 4.0  # grey levels; a reference darker than this says nothing about
 SCATTER_FLOOR = 1.0  # grey levels squared: what an 8 bit camera's noise leaves at best
 SMALLEST_GAIN, LARGEST_GAIN = 0.6, 1.6
 COLOUR_OFFSET = 128.0  # opponent colours are signed, sensitivity wants a positive reference
-OPPONENT_COLOURS = np.array([[0.114, 0.587, 0.299], [0.0, -0.5, 0.5], [0.5, -0.25, -0.25]], dtype=np.float32)  # of B, G, R
+OPPONENT_COLOURS = np.array(
+    [[0.114, 0.587, 0.299], [0.0, -0.5, 0.5], [0.5, -0.25, -0.25]], dtype=np.float32
+)  # of B, G, R
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,21 +81,21 @@ class Placer:
         self._fine_to_small = _stretch(self._fine_size, self._small_size)
         self._small_to_reduced = _stretch(self._small_size, self._reduced_size)
         self.aligner = Aligner(
-            cv2.resize(grey_of(picture), self._small_size, interpolation=cv2.INTER_AREA),
+            _resized(grey_of(picture), self._small_size),
             largest_shift=settings.alignment.largest_shift,
             largest_rotation_degrees=settings.alignment.largest_rotation_degrees,
         )
 
     def place(self, frame: Frame) -> WorkingPicture:
         """The frame's part in the reference's place; the caller decides whether the placement will do."""
-        small = cv2.resize(grey_of(frame.pixels), self._small_size, interpolation=cv2.INTER_AREA)
+        small = _resized(grey_of(frame.pixels), self._small_size)
         return self.place_at(frame, self.aligner.align(small))
 
     def place_at(self, frame: Frame, placement: Placement) -> WorkingPicture:
         """The frame brought into place by a known placement."""
         reduced = frame.pixels
         if (frame.width, frame.height) != self._reduced_size:
-            reduced = cv2.resize(reduced, self._reduced_size, interpolation=cv2.INTER_AREA)
+            reduced = _resized(reduced, self._reduced_size)
         rigid = np.vstack([placement.matrix(width=self._small_size[0], height=self._small_size[1]), [0.0, 0.0, 1.0]])
         fine = cv2.warpAffine(
             reduced,
@@ -101,7 +104,7 @@ class Placer:
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REPLICATE,
         )
-        pixels = cv2.resize(fine, self._working_size, interpolation=cv2.INTER_AREA)
+        pixels = _resized(np.asarray(fine, dtype=np.uint8), self._working_size)
         return WorkingPicture(pixels=pixels, placement=placement)
 
     def check_format(self, frame: Frame) -> None:
@@ -128,7 +131,7 @@ class Mapper:
         self._shape = (settings.grid.rows, settings.grid.columns)
 
     def to_map(self, pixels: Pixels) -> Pixels:
-        """Working picture (H, W[, 3]) uint8 → map (rows, columns) uint8. Raises NotJudged for light far off the reference."""
+        """Working picture (H, W[, 3]) uint8 → map (rows, columns) uint8. Raises NotJudged for light far off."""
         references = self._references
         return quantised(
             (log_distances(self._statistics.of(pixels), references) - references.log_mean) / references.log_deviation
@@ -139,7 +142,8 @@ def log_distances(variables: FloatArray, references: References) -> FloatArray:
     """RT variables (cells, V) → log of the squared Mahalanobis distance per variable, (cells,)."""
     centred = (variables - references.cell_mean)[:, :, np.newaxis]  # (cells, V, 1)
     white = np.matmul(references.cell_whitening, centred)[:, :, 0]  # (cells, V)
-    return np.log(np.einsum("cv,cv->c", white, white) / white.shape[1] + 1e-6, dtype=np.float32)
+    squared = np.einsum("cv,cv->c", white, white) / white.shape[1]
+    return np.asarray(np.log(squared + 1e-6), dtype=np.float32)
 
 
 def quantised(sigmas: npt.NDArray[np.floating]) -> Pixels:
@@ -147,7 +151,7 @@ def quantised(sigmas: npt.NDArray[np.floating]) -> Pixels:
     if not np.isfinite(sigmas).all():
         raise NotJudged(Reason.NOT_FINITE, "the map holds values that are no numbers")
     scaled = (sigmas - FLOOR_SIGMA) * (255.0 / (CEILING_SIGMA - FLOOR_SIGMA))
-    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(scaled), 0, 255), dtype=np.uint8)
 
 
 class CellStatistics:
@@ -160,19 +164,18 @@ class CellStatistics:
         self._reference = channels
         self._reference_grey = grey_of(picture).astype(np.float32)
         self._reference_energy = float(np.square(self._reference_grey).sum()) or 1.0
-        self._windowed_energy = [
-            self._pooled(channels * channels, window) + DARK_LEVEL**2 for window in settings.windows_cells
-        ]
+        energy = self._pooled(channels * channels)
+        self._windowed_energy = [_windowed(energy, side) + DARK_LEVEL**2 for side in settings.windows_cells]
 
     def of(self, pixels: Pixels) -> FloatArray:
         """(H, W[, 3]) uint8 → (rows·columns, V) float32: sensitivity and log scatter, per window and channel."""
         difference = channels_of(pixels, self._settings.channels, gain=1.0 / self.gain(pixels)) - self._reference
-        product, square = self._reference * difference, difference * difference
+        product, square = self._pooled(self._reference * difference), self._pooled(difference * difference)
         variables = []
-        for window, energy in zip(self._settings.windows_cells, self._windowed_energy, strict=True):
+        for side, energy in zip(self._settings.windows_cells, self._windowed_energy, strict=True):
             # With x = m + d:  β - 1 = Σmd / r  and  Σ(x - βm)² = Σd² - (Σmd)² / r, without subtracting large numbers.
-            slope = self._pooled(product, window)
-            scatter = self._pooled(square, window) - slope * slope / energy
+            slope = _windowed(product, side)
+            scatter = _windowed(square, side) - slope * slope / energy
             variables += [slope / energy, 0.5 * np.log(np.maximum(scatter, 0.0) + SCATTER_FLOOR)]
         stacked = np.concatenate(variables, axis=2)
         return stacked.reshape(self._grid.rows * self._grid.columns, -1)
@@ -186,11 +189,16 @@ class CellStatistics:
             raise NotJudged(Reason.TOO_BRIGHT, f"{100 * gain:.0f} % of the reference's brightness")
         return gain
 
-    def _pooled(self, picture: FloatArray, window: int) -> FloatArray:
-        """Mean over each cell's window: (H, W, C) → (rows, columns, C)."""
-        grid = self._grid
-        cells = picture.reshape(grid.rows, grid.cell_px, grid.columns, grid.cell_px, -1).mean(axis=(1, 3))
-        return cv2.blur(cells, (window, window), borderType=cv2.BORDER_REPLICATE).reshape(cells.shape)
+    def _pooled(self, picture: FloatArray) -> FloatArray:
+        """Mean over each cell: (H, W, C) → (rows, columns, C)."""
+        cells = cv2.resize(picture, (self._grid.columns, self._grid.rows), interpolation=cv2.INTER_AREA)
+        return np.asarray(cells, dtype=np.float32).reshape(self._grid.rows, self._grid.columns, -1)
+
+
+def _windowed(cells: FloatArray, side: int) -> FloatArray:
+    """Mean over a window of side x side cells around each: (rows, columns, C) → the same."""
+    blurred = cv2.blur(cells, (side, side), borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(blurred, dtype=np.float32).reshape(cells.shape)
 
 
 def channels_of(pixels: Pixels, channels: tuple[Channel, ...], *, gain: float) -> FloatArray:
@@ -207,7 +215,10 @@ def channels_of(pixels: Pixels, channels: tuple[Channel, ...], *, gain: float) -
             Channel.YELLOW_BLUE: opponents[:, :, 2] + COLOUR_OFFSET,
         }
     smooth = cv2.GaussianBlur(lightness, (0, 0), 1.2)
-    across, down = cv2.Scharr(smooth, cv2.CV_32F, 1, 0, scale=1 / 32), cv2.Scharr(smooth, cv2.CV_32F, 0, 1, scale=1 / 32)
+    across, down = (
+        cv2.Scharr(smooth, cv2.CV_32F, 1, 0, scale=1 / 32),
+        cv2.Scharr(smooth, cv2.CV_32F, 0, 1, scale=1 / 32),
+    )
     planes[Channel.GRADIENT_0] = np.abs(across)
     planes[Channel.GRADIENT_90] = np.abs(down)
     planes[Channel.GRADIENT_45] = np.abs(across + down) * np.float32(2**-0.5)
@@ -219,7 +230,12 @@ def channels_of(pixels: Pixels, channels: tuple[Channel, ...], *, gain: float) -
 
 def grey_of(pixels: Pixels) -> Pixels:
     """(H, W[, 3]) → (H, W)."""
-    return pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
+    return pixels if pixels.ndim == 2 else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
+
+
+def _resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+    """Averaged to (width, height)."""
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _stretch(source: tuple[int, int], target: tuple[int, int]) -> npt.NDArray[np.float64]:

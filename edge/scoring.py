@@ -16,8 +16,8 @@ FloatArray = npt.NDArray[np.float32]
 class Score:
     """What the judgement rests on.
 
-    distance: Euclidean, from the embedding to the good-part centroid. nearest_label: of the nearest defect centroid, None
-    without labels. map_mean: mean of the map, 8 bit levels. strongest_cell: (row, column) of the map's largest value.
+    distance: Euclidean, from the embedding to the good-part centroid. nearest_label: of the nearest defect centroid,
+    None without labels. map_mean: mean of the map, 8 bit levels. strongest_cell: (row, column) of the largest value.
     """
 
     distance: float
@@ -36,7 +36,7 @@ class Scorer:
         self._labels = tuple(labels)
 
     def score(self, embedding: FloatArray, cell_map: Pixels) -> Score:
-        """embedding: (D,) float32. cell_map: (rows, columns) uint8. Raises ModelError for an embedding of another shape."""
+        """embedding: (D,) float32. cell_map: (rows, columns) uint8. Raises ModelError for another shape."""
         if embedding.shape != self._good.shape:
             raise ModelError(f"the network gave {embedding.shape}, the centroids are {self._good.shape}")
         strongest = np.unravel_index(int(np.argmax(cell_map)), cell_map.shape)
@@ -55,4 +55,4 @@ class Scorer:
 
 def squared_distances(embedding: FloatArray, centroids: FloatArray) -> npt.NDArray[np.float64]:
     """Squared Euclidean distances from (D,) to each of (L, D): (L,) float64."""
-    return np.square(centroids.astype(np.float64) - embedding).sum(axis=1)
+    return np.asarray(np.square(centroids.astype(np.float64) - embedding).sum(axis=1))

@@ -19,7 +19,7 @@ class OnnxEmbedder:
     """(rows, columns) uint8 map → (128,) float32 embedding, by an ONNX network from (1, cells) of 0 to 1."""
 
     def __init__(self, network: bytes, *, cells: int) -> None:
-        """network: the ONNX file's bytes. cells: rows·columns. Raises ModelError if it cannot be loaded or does not fit."""
+        """network: the ONNX file's bytes. cells: rows·columns. Raises ModelError if it cannot be used."""
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
