@@ -7,7 +7,7 @@ window around each cell, with reference pixels m and pixels x, n of them, per ch
 
 The variables of a cell are β and, because scatter is skewed, the logarithm of √V_e, for each channel and window. Its
 unit space is the mean and shrunk covariance of these variables over the good parts. The squared Mahalanobis distance D²
-of a part from it, as log D² standardised by good parts that the statistics had not seen, is the cell's value. It is kept
+of a part from it, as log D² standardised by good parts that the statistics had not seen, is the value of the cell, kept
 as 8 bit: 0 to 255 stand for FLOOR_SIGMA to CEILING_SIGMA, so that a stored map gives the same embedding again.
 """
 
