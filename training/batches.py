@@ -71,4 +71,4 @@ class Batches:
 
 
 def _flat(maps: np.ndarray) -> Pixels:
-    return np.clip(np.rint(maps), 0, 255).astype(np.uint8).reshape(len(maps), -1)
+    return np.asarray(np.clip(np.rint(maps), 0, 255), dtype=np.uint8).reshape(len(maps), -1)

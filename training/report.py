@@ -1,7 +1,31 @@
 """What a run tells people and programs: metrics.json and report.html."""
 
-from training.evaluate import Evaluation, as_json
+from importlib import resources
+
+import numpy as np
+from jinja2 import Environment, StrictUndefined
+
+from edge.inspection import Inspection
+from edge.pictures import read_picture
+from edge.verdict import Reason
+from training.calibrate import Limit
+from training.dataset import Sample
+from training.evaluate import Evaluation, Judged, as_json
 from training.fit import Fitted
+from training.gallery import scale_bar, scale_steps, sections_of, unusual_good_parts
+from training.plots import (
+    DEFECT_COLOUR,
+    GOOD_COLOUR,
+    TEST_COLOUR,
+    Floats,
+    Group,
+    Plot,
+    plot_embedding,
+    plot_losses,
+    plot_margins,
+)
+
+OTHER_LIMITS = (0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5)  # as shares of the calibrated one
 
 
 def metrics_of(fitted: Fitted, evaluation: Evaluation | None, *, seconds: float) -> dict[str, object]:
@@ -21,5 +45,109 @@ def metrics_of(fitted: Fitted, evaluation: Evaluation | None, *, seconds: float)
 
 
 def report_of(fitted: Fitted, evaluation: Evaluation | None, metrics: dict[str, object]) -> str:
-    """One self-contained HTML page."""
-    return "<!doctype html><title>report</title>"
+    """One self-contained HTML page for the people who run the line; reads the pictures that it shows again."""
+
+    def look(sample: Sample) -> Inspection:
+        return fitted.inspector.inspect(read_picture(sample.path))
+
+    judged = [] if evaluation is None else evaluation.judged
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    page = environment.from_string(resources.files("training").joinpath("report.html").read_text(encoding="utf-8"))
+    return page.render(
+        manifest=fitted.bundle.manifest,
+        digest=fitted.bundle.sha256,
+        metrics=metrics,
+        promise=promise_of(fitted.limit),
+        evaluation=evaluation,
+        counts=_counts(judged),
+        other_limits=_other_limits(judged),
+        margins=_margins(fitted, judged),
+        losses=plot_losses(fitted.learned.trained.losses),
+        embedding=_embedding(fitted, judged),
+        sections=[*sections_of(judged, look), unusual_good_parts(fitted.calibration, look)],
+        scale_bar=scale_bar(),
+        scale_steps=scale_steps(),
+    )
+
+
+def promise_of(limit: Limit) -> str:
+    """What the limit guarantees, in words."""
+    words = (
+        f"Of 1,000 good parts like these, at most about {1000 * limit.guarantee:.0f} will be rejected "
+        f"({100 * limit.guarantee:.1f}\N{NO-BREAK SPACE}%)."
+    )
+    if limit.guarantee > limit.target:
+        words += (
+            f" {100 * limit.target:.1f} % was asked for; that takes {round(1 / limit.target) - 1} good parts kept apart, "
+            f"and the {limit.parts} that there are allow no better promise than {100 / (limit.parts + 1):.1f} %."
+        )
+    return words
+
+
+def _counts(judged: list[Judged]) -> list[tuple[str, int, dict[str, int]]]:
+    """For good and defective parts: name, how many, and how many got each outcome."""
+    rows = []
+    for name, is_good in (("good", True), ("defective", False)):
+        outcomes = [str(part.verdict.outcome) for part in judged if part.is_good is is_good]
+        rows.append((name, len(outcomes), {outcome: outcomes.count(outcome) for outcome in ("OK", "NG", "FAULT")}))
+    return rows
+
+
+def _other_limits(judged: list[Judged]) -> list[tuple[float, int, int]]:
+    """Share of the calibrated limit, escapes and overkills there."""
+    return [
+        (
+            share,
+            sum(not part.is_good and _passes(part, share) for part in judged),
+            sum(part.is_good and not _passes(part, share) for part in judged),
+        )
+        for share in OTHER_LIMITS
+    ]
+
+
+def _passes(part: Judged, share: float) -> bool:
+    margin = part.verdict.margin
+    return margin is not None and margin <= share and part.verdict.reason is not Reason.UNLIKE_ANY_PART
+
+
+def _margins(fitted: Fitted, judged: list[Judged]) -> Plot:
+    def group(name: str, parts: list[Judged], marker: str, colour: str) -> Group:
+        distances = np.array([part.verdict.distance for part in parts if part.verdict.distance is not None])
+        return Group(name=name, values=distances / fitted.limit.distance, marker=marker, colour=colour)
+
+    groups = [group("good, calibration", fitted.calibration, "o", GOOD_COLOUR)]
+    if judged:
+        good, defective = [part for part in judged if part.is_good], [part for part in judged if not part.is_good]
+        groups += [
+            group("good, test", good, "s", TEST_COLOUR),
+            group("defective, test", defective, "^", DEFECT_COLOUR),
+        ]
+    return plot_margins(groups)
+
+
+def _embedding(fitted: Fitted, judged: list[Judged]) -> Plot:
+    learned = fitted.learned
+    defects = [*learned.embeddings_defects.values()]
+    groups = [
+        Group(name="good, learned from", values=learned.embeddings_good, marker="o", colour=GOOD_COLOUR),
+        Group(
+            name="defective, learned from",
+            values=_stacked(defects),
+            marker="v",
+            colour=DEFECT_COLOUR,
+            is_filled=False,
+        ),
+        _embedding_group("good, test", fitted, [part for part in judged if part.is_good], "s", TEST_COLOUR),
+        _embedding_group("defective, test", fitted, [part for part in judged if not part.is_good], "^", DEFECT_COLOUR),
+    ]
+    return plot_embedding(groups, centroid=fitted.bundle.centroids.good, limit=fitted.limit.distance)
+
+
+def _embedding_group(name: str, fitted: Fitted, parts: list[Judged], marker: str, colour: str) -> Group:
+    found = [fitted.inspector.inspect(read_picture(part.sample.path)).embedding for part in parts]
+    values = _stacked([embedding[np.newaxis] for embedding in found if embedding is not None])
+    return Group(name=name, values=values, marker=marker, colour=colour)
+
+
+def _stacked(embeddings: list[Floats]) -> Floats:
+    return np.concatenate(embeddings) if embeddings else np.zeros((0, 0), np.float32)

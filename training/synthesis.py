@@ -78,7 +78,7 @@ def _coloured(scene: Scene, random: Generator) -> FloatArray:
     change = random.uniform(12, 70) * random.choice([-1, 1])
     if scene.pixels.ndim == 3:
         change = change * np.clip(random.normal(0.6, 0.6, 3), -1, 1)
-    return scene.pixels + np.asarray(change, dtype=np.float32)
+    return scene.pixels.astype(np.float32) + np.asarray(change, dtype=np.float32)
 
 
 def _scratched(scene: Scene, random: Generator) -> FloatArray:
