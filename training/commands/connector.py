@@ -14,10 +14,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from edge.drivers.connector import CLEAR_BEND_DEGREES, PIN_ADDRESSES, Defect, DefectKind, render
 from edge.errors import PictureError
+from training.progress import progress
 
 DEFAULT_PARTS = 240
 TRAIN_BENDS = 6 * len(PIN_ADDRESSES)
@@ -151,7 +151,7 @@ def write(out: Path, *, parts: int, seed: int) -> list[Item]:
 
 
 def _write_all(folder: Path, items: list[Item], *, seed: int) -> None:
-    for item in tqdm(items, desc="rendering", unit=" pictures"):
+    for item in progress(items, "rendering"):
         file = folder / item.file
         file.parent.mkdir(parents=True, exist_ok=True)
         picture = render(seed=seed, part=item.part, defect=item.defect)
