@@ -53,7 +53,11 @@ class Recorder:
         self._changed = threading.Condition()
         self.notices: tuple[str, ...] = ()
         self._lock = lock_folder(folder)
-        self._database = self._open()
+        try:
+            self._database = self._open()
+        except BaseException:
+            self._lock.close()
+            raise
         self._pictures_bytes = int(self._database.execute("SELECT total(picture_bytes) FROM parts").fetchone()[0])
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
@@ -91,25 +95,19 @@ class Recorder:
                 lambda: len(self._queue) < self._most_unwritten and self._trouble is None, timeout_ms / 1000
             )
 
-    def note(self, kind: str, detail: str) -> None:
-        """Write an event that is not a part, such as a halt. Raises RecordError if it cannot be kept."""
-        try:
-            self._note(kind, detail)
-        except sqlite3.Error as error:
-            raise RecordError(f"an event could not be kept: {error}") from error
-
     def close(self) -> None:
-        """Write what is queued, then close. Raises RecordError if records remain that cannot be written."""
+        """Write what is queued, then close; may be called twice. Raises RecordError if records remain unwritten."""
+        if self._lock.closed:
+            return
         with self._changed:
             self._is_closing = True
             self._changed.notify_all()
         self._thread.join(CLOSE_TIMEOUT_S)
-        if self._thread.is_alive() or self._queue:
-            raise RecordError(
-                f"{len(self._queue)} records could not be kept: {self._trouble or 'the disk is too slow'}"
-            )
-        self._database.close()
+        if not self._thread.is_alive():
+            self._database.close()
         self._lock.close()
+        if self._queue:
+            raise RecordError(f"{len(self._queue)} records are not kept: {self._trouble or 'the disk is too slow'}")
 
     def __enter__(self) -> Self:
         return self

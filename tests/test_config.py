@@ -1,0 +1,131 @@
+"""The configuration: every fault at once, each with its line, and nothing clever."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import edge
+from edge.config import StationConfig, load_config, parse_config
+from edge.errors import ConfigError
+
+GOOD = """\
+station: a1
+bundle: models/connector
+data: /var/lib/kensa
+camera: {driver: line}
+trigger: {driver: interval}
+outputs: {driver: simulated}
+"""
+
+
+def refusal(text: str | bytes) -> str:
+    raw = text.encode() if isinstance(text, str) else text
+    with pytest.raises(ConfigError) as caught:
+        parse_config(raw, name="station.yaml")
+    return str(caught.value)
+
+
+def test_shipped_example_is_valid_and_names_every_key() -> None:
+    path = Path(edge.__file__).parent / "station.yaml"
+    config = load_config(path)
+    text = path.read_text()
+    for key in (*StationConfig.model_fields, *type(config.records).model_fields, *type(config.web).model_fields):
+        assert f"{key}:" in text, key
+
+
+def test_example_says_the_defaults() -> None:
+    shipped = load_config(Path(edge.__file__).parent / "station.yaml")
+    plain = parse_config(GOOD.encode(), name="x")
+    same = ("deadline_ms", "faults_until_halt", "hang_deadlines", "camera", "trigger", "records", "web")
+    assert {key: getattr(shipped, key) for key in same} == {key: getattr(plain, key) for key in same}
+
+
+def test_unknown_duplicate_and_out_of_range_keys_are_reported_together_with_their_lines() -> None:
+    found = refusal(GOOD + "deadlin_ms: 100\ndeadline_ms: 0\ndata: elsewhere\nrecords: {pictures_mb: -1}\n")
+    assert found.splitlines() == [
+        "station.yaml:7: deadlin_ms: unknown key, did you mean deadline_ms?",
+        "station.yaml:8: deadline_ms: should be greater than or equal to 5, not 0",
+        "station.yaml:9: data: written twice",
+        "station.yaml:10: records.pictures_mb: should be greater than or equal to 1, not -1",
+    ]
+
+
+def test_fault_within_a_driver_has_its_own_line() -> None:
+    found = refusal(GOOD.replace("{driver: line}", "\n  driver: folder\n  pth: pictures"))
+    assert "station.yaml:6: camera.pth: unknown key, did you mean path?" in found
+    assert "camera.path: missing" in found
+
+
+def test_unknown_driver_is_named_with_those_that_exist() -> None:
+    assert "driver 'webcam' is unknown, there are 'folder', 'video', 'line'" in refusal(GOOD.replace("line", "webcam"))
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("repeat: on", "valid boolean"), ("repeat: yes", "valid boolean"), ("repeat: 1", "valid boolean")],
+)
+def test_words_that_yaml_takes_for_truth_are_not_guessed(written: str, meant: str) -> None:
+    assert meant in refusal(GOOD.replace("{driver: line}", f"{{driver: folder, path: p, {written}}}"))
+
+
+@pytest.mark.parametrize("number", ["012", "1:30", "0x10", "1_000", "'500'", ".inf", ".nan", "1e999"])
+def test_numbers_that_only_yaml_would_read_are_refused(number: str) -> None:
+    assert "deadline_ms: should be a" in refusal(GOOD + f"deadline_ms: {number}\n")
+
+
+def test_plain_numbers_are_read() -> None:
+    assert parse_config((GOOD + "deadline_ms: 1e2\n").encode(), name="x").deadline_ms == 100.0
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (b"", "station.yaml: the file is empty"),
+        (b"# only a comment\n", "station.yaml: the file is empty"),
+        (b"- a\n- b\n", "station.yaml:1: the file: should be a section of keys and values"),
+        (b"station: a\nbundle: [\n", "station.yaml:3: not readable as YAML"),
+        (b"station: a\n\xff\n", "station.yaml:2: this is not UTF-8 text"),
+        (b"a: &x [1]\nb: *x\n", "station.yaml:1: anchors and aliases"),
+        (b"a: !!python/name:os.system\n", "station.yaml:1: tags (!) are not used here"),
+        (b"a: 1\n---\nb: 2\n", "found another document"),
+        (b"[" * 50, "nested deeper than 20 levels"),
+        (b"x" * 70_000, "more than a configuration may have"),
+        (b"a: \x07\n", "not readable as YAML"),
+    ],
+)
+def test_what_is_no_configuration_gets_one_plain_sentence(raw: bytes, words: str) -> None:
+    found = refusal(raw)
+    assert words in found
+    assert "\n" not in found
+
+
+def test_missing_file_and_folder_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"gone\.yaml: cannot be read: No such file"):
+        load_config(tmp_path / "gone.yaml")
+    with pytest.raises(ConfigError, match="this is a folder, not a configuration file"):
+        load_config(tmp_path)
+
+
+def test_relative_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "station.yaml"
+    path.write_text(GOOD.replace("{driver: line}", "{driver: folder, path: pictures}"))
+    config = load_config(path)
+    assert config.bundle == str(tmp_path / "models" / "connector")
+    assert config.data == "/var/lib/kensa"
+    assert config.camera.path == str(tmp_path / "pictures")  # type: ignore[union-attr]
+
+
+def test_real_outputs_with_a_simulated_camera_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = parse_config(GOOD.encode(), name="x")
+    monkeypatch.setattr(type(config.outputs), "is_simulated", False)
+    assert "outputs to a real line with a simulated camera and trigger" in refusal(GOOD)
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_a_configuration_or_one_error(text: str) -> None:
+    try:
+        parse_config(text.encode("utf-8", "surrogatepass"), name="s")
+    except ConfigError as error:
+        assert all(line.startswith("s") for line in str(error).splitlines())

@@ -1,0 +1,322 @@
+"""Records: every part kept, or the station is not READY and says why. Real SQLite, and a disk that is really full."""
+
+import multiprocessing
+import os
+import resource
+import signal
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge import database, picture_store, recorder
+from edge.database import check_database, open_to_read
+from edge.drivers.simulated import SimulatedClock
+from edge.errors import RecordError
+from edge.record import Record
+from edge.recorder import Recorder
+from edge.verdict import Reason, fault
+from tests.stations import MODEL, until, verdict
+
+PIXELS = np.random.default_rng(3).integers(0, 255, (96, 104, 3), dtype=np.uint8)
+CELLS = np.arange(36 * 39).astype(np.uint8).reshape(36, 39)
+
+
+def part(sequence: int, *, pixels: np.ndarray | None = PIXELS) -> Record:
+    return Record(
+        sequence=sequence,
+        verdict=verdict("NG"),
+        triggered_ns=10**9,
+        wall_ns=1_800_000_000 * 10**9,
+        exposed_ns=10**9 + 1,
+        judged_ns=10**9 + 2,
+        output_ns=10**9 + 3,
+        stages_ms=(("capture", 1.5), ("map", 4.0)),
+        source=f"part {sequence}",
+        model=MODEL,
+        cell_map=CELLS,
+        picture=pixels,
+    )
+
+
+@contextmanager
+def recording(folder: Path, **options: int) -> Iterator[Recorder]:
+    kept = Recorder(folder, clock=SimulatedClock(), **options)
+    try:
+        yield kept
+    finally:
+        kept.close()
+
+
+def record_parts(kept: Recorder, *sequences: int) -> None:
+    for sequence in sequences:
+        kept.begin(sequence)
+        kept.put(part(sequence))
+        assert kept.wait_until_kept(timeout_ms=10_000)
+
+
+def rows(folder: Path, columns: str = "*") -> list[sqlite3.Row]:
+    connection = open_to_read(folder)
+    try:
+        return connection.execute(f"SELECT {columns} FROM parts ORDER BY sequence").fetchall()
+    finally:
+        connection.close()
+
+
+def test_everything_of_a_part_comes_back(tmp_path: Path) -> None:
+    with recording(tmp_path) as kept:
+        record_parts(kept, 1)
+    (row,) = rows(tmp_path)
+    assert (row["outcome"], row["reason"], row["nearest_label"]) == ("NG", "too far from good", "bent_42")
+    assert (row["distance"], row["distance_limit"], row["cell_row"], row["cell_column"]) == (3.0, 1.0, 5, 7)
+    assert (row["model_product"], row["model_serial"], row["model_sha256"]) == ("test", 3, "ab" * 32)
+    assert row["stages_ms"] == '{"capture": 1.5, "map": 4.0}'
+    stored = np.frombuffer(row["map"], np.uint8).reshape(row["map_rows"], row["map_columns"])
+    np.testing.assert_array_equal(stored, CELLS)
+    content = (tmp_path / row["picture"]).read_bytes()
+    assert len(content) == row["picture_bytes"]
+    assert cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR).shape == PIXELS.shape
+
+
+def test_database_is_durable_and_says_its_version(tmp_path: Path) -> None:
+    with recording(tmp_path) as kept:
+        assert kept._database.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+        assert kept._database.execute("PRAGMA synchronous").fetchone()[0] == 2
+        assert kept._database.execute("PRAGMA user_version").fetchone()[0] == database.VERSION
+
+
+def test_numbers_go_on_after_a_restart_without_a_gap(tmp_path: Path) -> None:
+    with recording(tmp_path) as kept:
+        record_parts(kept, 1, 2)
+    with recording(tmp_path) as kept:
+        assert kept.next_sequence == 3
+        assert kept.notices == ()
+
+
+def test_same_sequence_again_replaces_the_row(tmp_path: Path) -> None:
+    with recording(tmp_path) as kept:
+        record_parts(kept, 1)
+        kept.put(replace(part(1), verdict=fault(Reason.LATE, "and this is known by now"), is_late=True))
+    (row,) = rows(tmp_path)
+    assert (row["outcome"], row["is_late"], row["detail"]) == ("FAULT", 1, "and this is known by now")
+
+
+def _record_and_die(folder: Path) -> None:
+    kept = Recorder(folder, clock=SimulatedClock())
+    record_parts(kept, 1, 2, 3)
+    kept.begin(4)
+    until(lambda: kept._begun_on_disk == 4)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_part_in_flight_when_the_power_went_is_reported_once(tmp_path: Path) -> None:
+    process = multiprocessing.get_context("fork").Process(target=_record_and_die, args=(tmp_path,))
+    process.start()
+    process.join(30)
+    assert process.exitcode == -signal.SIGKILL
+    with recording(tmp_path) as kept:
+        assert kept.notices == ("part 4 was begun and never recorded: the power was cut, or the station was killed",)
+        assert kept.next_sequence == 5
+    assert check_database(tmp_path) == 3
+    with recording(tmp_path) as kept:
+        assert kept.notices == ()
+        record_parts(kept, 5)
+    assert [row["sequence"] for row in rows(tmp_path)] == [1, 2, 3, 5]
+
+
+def test_half_and_orphaned_pictures_are_swept_at_the_start(tmp_path: Path) -> None:
+    with recording(tmp_path) as kept:
+        record_parts(kept, 1)
+    folder = tmp_path / "pictures" / "000000"
+    (folder / "000000002.unfinished").write_bytes(b"half")
+    (folder / "000000002.jpg").write_bytes(b"no row")
+    with recording(tmp_path):
+        assert [path.name for path in folder.iterdir()] == ["000000001.jpg"]
+
+
+@pytest.mark.parametrize("damage", [b"this is no database at all" * 50, None], ids=["text", "flipped page"])
+def test_damaged_database_is_set_aside_and_said(tmp_path: Path, damage: bytes | None) -> None:
+    with recording(tmp_path) as kept:
+        record_parts(kept, *range(1, 30))
+    path = tmp_path / database.FILE_NAME
+    raw = bytearray(path.read_bytes())
+    raw[5000:9000] = bytes(4000)
+    path.write_bytes(damage or bytes(raw))
+    with recording(tmp_path) as kept:
+        (notice,) = kept.notices
+        assert "records.sqlite.damaged-1; a new one was begun" in notice
+        assert kept.next_sequence == 30
+        record_parts(kept, 30)
+    assert (tmp_path / "records.sqlite.damaged-1").is_file()
+    assert (tmp_path / "pictures" / "000000" / "000000001.jpg").is_file()
+    assert [row["sequence"] for row in rows(tmp_path)] == [30]
+
+
+def test_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    with recording(tmp_path) as kept:
+        kept._database.execute("PRAGMA user_version = 99")
+    with pytest.raises(RecordError, match="newer version"):
+        Recorder(tmp_path, clock=SimulatedClock())
+    with pytest.raises(RecordError, match="newer version"):
+        check_database(tmp_path)
+
+
+def test_two_stations_cannot_share_a_folder(tmp_path: Path) -> None:
+    with recording(tmp_path), pytest.raises(RecordError, match="another station keeps its records here"):
+        Recorder(tmp_path, clock=SimulatedClock())
+
+
+def test_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("x")
+    with pytest.raises(RecordError, match="cannot be used for records"):
+        Recorder(tmp_path / "data", clock=SimulatedClock())
+
+
+def test_oldest_pictures_go_beyond_the_quota_and_rows_stay(tmp_path: Path) -> None:
+    size = len(picture_store._jpeg(PIXELS))
+    with recording(tmp_path, pictures_bytes=3 * size + 10) as kept:
+        record_parts(kept, *range(1, 8))
+    assert [row["picture"] is not None for row in rows(tmp_path)] == [False] * 4 + [True] * 3
+    assert len(list((tmp_path / "pictures").rglob("*.jpg"))) == 3
+
+
+def test_quota_counts_what_an_earlier_run_kept(tmp_path: Path) -> None:
+    size = len(picture_store._jpeg(PIXELS))
+    with recording(tmp_path) as kept:
+        record_parts(kept, 1, 2, 3)
+    with recording(tmp_path, pictures_bytes=2 * size) as kept:
+        record_parts(kept, 4)
+    assert len(list((tmp_path / "pictures").rglob("*.jpg"))) == 2
+
+
+def test_part_without_a_picture_is_kept(tmp_path: Path) -> None:
+    with recording(tmp_path) as kept:
+        kept.put(replace(part(1, pixels=None), verdict=fault(Reason.CAPTURE_FAILED), cell_map=None))
+    (row,) = rows(tmp_path, "picture, map, distance")
+    assert tuple(row) == (None, None, None)
+
+
+def test_failed_write_is_trouble_and_is_tried_again_until_it_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "RETRY_S", 0.02)
+    whole = recorder.write_picture
+
+    def full(*_: object) -> tuple[str, int]:
+        raise OSError(28, "No space left on device")
+
+    with recording(tmp_path) as kept:
+        monkeypatch.setattr(recorder, "write_picture", full)
+        kept.put(part(1))
+        until(lambda: kept.trouble)
+        assert kept.trouble == "part 1 cannot be recorded: [Errno 28] No space left on device"
+        assert not kept.wait_until_kept(timeout_ms=30)
+        monkeypatch.setattr(recorder, "write_picture", whole)
+        assert kept.wait_until_kept(timeout_ms=10_000)
+        assert kept.trouble is None
+    assert [row["sequence"] for row in rows(tmp_path)] == [1]
+
+
+def test_full_queue_loses_records_aloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder, "RETRY_S", 0.02)
+    monkeypatch.setattr(recorder, "QUEUE_LIMIT", 3)
+    whole = recorder.insert
+
+    def refused(*_: object, **__: object) -> None:
+        raise sqlite3.OperationalError("attempt to write a readonly database")
+
+    with recording(tmp_path) as kept:
+        monkeypatch.setattr(recorder, "insert", refused)
+        for sequence in range(1, 6):
+            kept.put(part(sequence))
+        until(lambda: kept.trouble)
+        monkeypatch.setattr(recorder, "insert", whole)
+        assert kept.wait_until_kept(timeout_ms=10_000)
+        until(lambda: not kept._lost)
+    connection = open_to_read(tmp_path)
+    (event,) = connection.execute("SELECT detail FROM events WHERE kind = 'lost'").fetchone()
+    connection.close()
+    assert event == "parts 4 to 5: 2 records were lost"
+
+
+def test_closing_with_records_that_cannot_be_written_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> tuple[str, int]:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(recorder, "write_picture", full)
+    kept = Recorder(tmp_path, clock=SimulatedClock())
+    kept.put(part(1))
+    with pytest.raises(RecordError, match="1 records are not kept: part 1 cannot be recorded"):
+        kept.close()
+
+
+@contextmanager
+def small_disk(folder: Path, *, megabytes: int) -> Iterator[Path]:
+    disk = folder / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(disk)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.decode().strip()}")
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_really_full_disk_takes_ready_away_and_nothing_is_lost_when_room_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "RETRY_S", 0.05)
+    with small_disk(tmp_path, megabytes=2) as disk:
+        ballast = disk / "ballast"
+        with recording(disk) as kept:
+            record_parts(kept, 1)
+            with pytest.raises(OSError, match="No space left"), ballast.open("wb", buffering=0) as file:
+                while True:
+                    file.write(bytes(4096))
+            sequence = 1
+            while kept.trouble is None:
+                sequence += 1
+                kept.begin(sequence)
+                kept.put(part(sequence))
+                kept.wait_until_kept(timeout_ms=200)
+            assert "cannot be recorded" in str(kept.trouble)
+            assert not kept.wait_until_kept(timeout_ms=20)
+            ballast.unlink()
+            assert kept.wait_until_kept(timeout_ms=10_000)
+        assert [row["sequence"] for row in rows(disk)] == list(range(1, sequence + 1))
+
+
+def _meet_a_size_limit(folder: Path) -> None:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    with recording(folder) as kept:
+        record_parts(kept, 1)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (64, resource.RLIM_INFINITY))
+        kept.put(part(2))
+        until(lambda: kept.trouble)
+        is_said = "part 2 cannot be recorded" in str(kept.trouble) and not kept.wait_until_kept(timeout_ms=20)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        is_kept = kept.wait_until_kept(timeout_ms=10_000)
+    os._exit(0 if is_said and is_kept else 1)
+
+
+def test_file_size_limit_is_trouble_until_it_is_lifted(tmp_path: Path) -> None:
+    process = multiprocessing.get_context("fork").Process(target=_meet_a_size_limit, args=(tmp_path,))
+    process.start()
+    process.join(60)
+    assert process.exitcode == 0
+    assert [row["sequence"] for row in rows(tmp_path)] == [1, 2]
+
+
+def test_reader_without_records_is_told_so(tmp_path: Path) -> None:
+    with pytest.raises(RecordError, match="no station has kept records here yet"):
+        open_to_read(tmp_path)
+    assert check_database(tmp_path) == 0
