@@ -33,7 +33,8 @@ def conformal_limit(good_distances: Sequence[float], *, overkill: float) -> Limi
     parts = len(distances)
     if parts == 0:
         raise ValueError("no good parts to calibrate with")
-    rank = min(math.ceil((parts + 1) * (1 - overkill)), parts)
+    exact = round((parts + 1) * (1 - overkill), 9)  # 25 · (1 - 0.44) is 14.000000000000002 to a computer
+    rank = min(math.ceil(exact), parts)
     distance = float(distances[rank - 1])
     if not math.isfinite(distance):
         unjudged = int(np.isinf(distances).sum())

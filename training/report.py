@@ -78,8 +78,8 @@ def promise_of(limit: Limit) -> str:
     )
     if limit.guarantee > limit.target:
         words += (
-            f" {100 * limit.target:.1f} % was asked for; that takes {round(1 / limit.target) - 1} good parts kept apart, "
-            f"and the {limit.parts} that there are allow no better promise than {100 / (limit.parts + 1):.1f} %."
+            f" {100 * limit.target:.1f} % was asked for; that takes {round(1 / limit.target) - 1} good parts kept "
+            f"apart, and the {limit.parts} that there are allow no better promise than {100 / (limit.parts + 1):.1f} %."
         )
     return words
 
