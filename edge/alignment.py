@@ -61,7 +61,9 @@ class Aligner:
         self._largest_rotation_rad = math.radians(largest_rotation_degrees)
         # What a shift or rotation may bring in from outside does not take part.
         inset = math.ceil(self._largest_shift_px) + 2
-        self._window = (slice(inset, self.height - inset), slice(inset, self.width - inset))
+        # On a long, narrow picture at least the middle third does.
+        rows, columns = min(inset, self.height // 3), min(inset, self.width // 3)
+        self._window = (slice(rows, self.height - rows), slice(columns, self.width - columns))
         smooth = _smooth(reference)
         self._middle = smooth[self._window].copy()
         self._template = _normalised(self._middle).ravel()

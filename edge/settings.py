@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -62,12 +62,24 @@ class AlignmentSettings(Strict):
     picture_px: int = Field(default=160, ge=64, le=640, description="longer side of the picture that is aligned")
 
 
+def _odd(side: int) -> int:
+    if side % 2 == 0:
+        raise ValueError("a window has a middle, so its side is odd")
+    return side
+
+
+def _distinct(channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
+    if len(set(channels)) < len(channels):
+        raise ValueError("a channel is there twice")
+    return channels
+
+
 class MapSettings(Strict):
     """Grid, channels and windows of the map."""
 
     grid: Grid = Grid()
-    channels: tuple[Channel, ...] = Field(default=tuple(Channel), min_length=1)
-    windows_cells: tuple[Annotated[int, Field(ge=1, le=15)], ...] = Field(
+    channels: Annotated[tuple[Channel, ...], AfterValidator(_distinct)] = Field(default=tuple(Channel), min_length=1)
+    windows_cells: tuple[Annotated[int, Field(ge=1, le=15), AfterValidator(_odd)], ...] = Field(
         default=(1, 3), min_length=1, max_length=4, description="sides of the windows around a cell, odd"
     )
     shrinkage: Share = Field(default=0.1, description="of each cell's covariance towards its diagonal")

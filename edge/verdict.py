@@ -74,7 +74,7 @@ class Verdict:
     @property
     def margin(self) -> float | None:
         """Distance as a share of the limit: 1 is on the limit, below is good. None where there was no judgement."""
-        if self.distance is None or self.limit is None:
+        if self.distance is None or not self.limit:
             return None
         return self.distance / self.limit
 

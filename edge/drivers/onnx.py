@@ -13,6 +13,7 @@ from edge.errors import ModelError
 from edge.frame import Pixels
 
 WARM_UP_RUNS = 10
+ELSEWHERE = b"\x0a\x08location"  # how ONNX says that weights lie in another file
 
 
 class OnnxEmbedder:
@@ -20,6 +21,8 @@ class OnnxEmbedder:
 
     def __init__(self, network: bytes, *, cells: int) -> None:
         """network: the ONNX file's bytes. cells: rows·columns. Raises ModelError if it cannot be used."""
+        if ELSEWHERE in network:
+            raise ModelError("the network cannot be loaded: its weights lie in another file")
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
@@ -29,20 +32,28 @@ class OnnxEmbedder:
         options.log_severity_level = 3
         try:
             self._session = ort.InferenceSession(network, options, providers=["CPUExecutionProvider"])
+            self._input = self._session.get_inputs()[0].name
         except Exception as error:  # onnxruntime's errors have no common root of their own
-            raise ModelError(f"the network cannot be loaded: {str(error).splitlines()[0]}") from error
-        self._input = self._session.get_inputs()[0].name
+            raise ModelError(f"the network cannot be loaded: {_first_line(error)}") from error
         self._values = np.zeros((1, cells), dtype=np.float32)
         for _ in range(WARM_UP_RUNS):
             self.embed(np.zeros(cells, dtype=np.uint8))
 
     def embed(self, cell_map: Pixels) -> npt.NDArray[np.float32]:
         """The embedding of one map. Raises ModelError unless it is 128 finite numbers."""
+        if cell_map.size != self._values.size:
+            raise ModelError(f"the map has {cell_map.size} cells, the network takes {self._values.size}")
         np.multiply(cell_map.reshape(1, -1), np.float32(1 / 255), out=self._values)
         try:
-            embedding = self._session.run(None, {self._input: self._values})[0]
+            embedding = np.asarray(self._session.run(None, {self._input: self._values})[0])
         except Exception as error:
-            raise ModelError(f"the network failed: {str(error).splitlines()[0]}") from error
-        if embedding.shape != (1, EMBEDDING_SIZE) or not np.isfinite(embedding).all():
-            raise ModelError(f"the network gave {embedding.shape} with values that are no embedding")
+            raise ModelError(f"the network failed: {_first_line(error)}") from error
+        if embedding.shape != (1, EMBEDDING_SIZE) or embedding.dtype != np.float32:
+            raise ModelError(f"the network gave {embedding.dtype} {embedding.shape}, which is no embedding")
+        if not np.isfinite(embedding).all():
+            raise ModelError("the network gave values that are no numbers")
         return np.asarray(embedding[0], dtype=np.float32)
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -98,7 +98,7 @@ def _windows(text: str) -> tuple[int, ...]:
     try:
         return MapSettings(windows_cells=tuple(int(side) for side in text.split(","))).windows_cells
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text}: write one to four sides from 1 to 15, such as 1,3") from error
+        raise argparse.ArgumentTypeError(f"{text}: write one to four odd sides from 1 to 15, such as 1,3") from error
 
 
 def _channels(text: str) -> tuple[Channel, ...]:
