@@ -1,0 +1,55 @@
+"""What many tests share: the demo model that ships, a small one, and a folder of real pictures where there is one."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from edge.bundle import Bundle
+from edge.drivers.onnx import OnnxEmbedder
+from edge.inspection import Inspector
+from edge.model_store import read_bundle
+
+if TYPE_CHECKING:
+    from tests.small_model import Small
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def demo_bundle_path() -> Path:
+    """The model that ships, for the rendered connector."""
+    return ROOT / "models" / "demo" / "bundle"
+
+
+@pytest.fixture(scope="session")
+def demo_bundle(demo_bundle_path: Path) -> Bundle:
+    return read_bundle(demo_bundle_path)
+
+
+@pytest.fixture(scope="session")
+def demo_inspector(demo_bundle: Bundle) -> Inspector:
+    return Inspector(demo_bundle, OnnxEmbedder(demo_bundle.network, cells=demo_bundle.manifest.map.grid.cells))
+
+
+@pytest.fixture(scope="session")
+def small_model() -> "Small":
+    from tests.small_model import build_small_model  # torch takes seconds to load
+
+    return build_small_model()
+
+
+@pytest.fixture(scope="session")
+def small_bundle(small_model: "Small") -> Bundle:
+    return small_model.bundle
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real pictures, which are not part of the project: KENSA_SHARED, or `shared` beside the repository."""
+    folder = Path(os.environ.get("KENSA_SHARED", ROOT.parent / "shared"))
+    if not folder.is_dir():
+        pytest.skip(f"no real pictures: {folder} is not there (KENSA_SHARED names the folder)")
+    data = folder / "data"
+    return data if data.is_dir() else folder

@@ -1,0 +1,76 @@
+"""Distances against a slow loop, and the nearest label."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from edge.errors import ModelError
+from edge.scoring import Scorer, squared_distances
+
+MAP = np.arange(12, dtype=np.uint8).reshape(3, 4)
+VALUES = st.floats(-1e6, 1e6, width=32)
+
+
+def scorer(defects: list[list[float]], labels: tuple[str, ...]) -> Scorer:
+    return Scorer(
+        good_centroid=np.array([1.0, 2.0, 2.0], np.float32),
+        defect_centroids=np.array(defects, np.float32).reshape(-1, 3),
+        labels=labels,
+    )
+
+
+@given(arrays(np.float32, 5, elements=VALUES), arrays(np.float32, (4, 5), elements=VALUES))
+def test_squared_distances_equal_a_slow_loop(embedding: np.ndarray, centroids: np.ndarray) -> None:
+    slow = [
+        math.fsum((float(a) - float(b)) ** 2 for a, b in zip(embedding, centroid, strict=True))
+        for centroid in centroids
+    ]
+    np.testing.assert_allclose(squared_distances(embedding, centroids), slow, rtol=1e-12)
+
+
+def test_the_distance_is_euclidean_to_the_good_parts() -> None:
+    score = scorer([], ()).score(np.array([4.0, 6.0, 2.0], np.float32), MAP)
+    assert score.distance == 5.0
+    assert scorer([], ()).score(np.array([1.0, 2.0, 2.0], np.float32), MAP).distance == 0.0
+
+
+def test_a_small_distance_between_large_numbers_is_not_lost() -> None:
+    good = np.array([4096.0], np.float32)
+    near = np.nextafter(good, np.float32(5000))
+    found = Scorer(good_centroid=good, defect_centroids=np.zeros((0, 1), np.float32), labels=()).score(near, MAP)
+    assert found.distance == float(near[0]) - 4096.0 > 0
+
+
+def test_the_nearest_defect_gives_its_label() -> None:
+    defects = [[0.0, 0.0, 0.0], [9.0, 9.0, 9.0], [1.0, 2.0, 9.0]]
+    named = scorer(defects, ("bent_11", "missing_42", "scratched"))
+    assert named.score(np.array([8.0, 8.0, 8.0], np.float32), MAP).nearest_label == "missing_42"
+    assert named.score(np.array([1.0, 2.0, 7.0], np.float32), MAP).nearest_label == "scratched"
+
+
+def test_without_labels_there_is_no_nearest_one() -> None:
+    assert scorer([], ()).score(np.zeros(3, np.float32), MAP).nearest_label is None
+
+
+def test_the_map_gives_its_mean_and_its_strongest_cell() -> None:
+    cell_map = np.zeros((36, 39), np.uint8)
+    cell_map[7, 31] = 200
+    score = scorer([], ()).score(np.zeros(3, np.float32), cell_map)
+    assert score.strongest_cell == (7, 31)
+    assert score.map_mean == pytest.approx(200 / (36 * 39))
+
+
+@pytest.mark.parametrize("shape", [(2,), (4,), (1, 3), (3, 1), ()])
+def test_an_embedding_of_another_shape_is_a_model_error(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ModelError, match="the centroids are"):
+        scorer([], ()).score(np.zeros(shape, np.float32), MAP)
+
+
+@given(st.sampled_from([math.nan, math.inf, -math.inf]))
+def test_a_distance_that_is_no_number_is_passed_on_for_the_judge_to_see(bad: float) -> None:
+    embedding = np.array([bad, 0.0, 0.0], np.float32)
+    assert not math.isfinite(scorer([], ()).score(embedding, MAP).distance)
