@@ -1,0 +1,101 @@
+"""The loop learns what can be learned, and says early when nothing is."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+
+from edge.settings import Grid
+from training.errors import TrainingError
+from training.loop import LossName, TrainingSettings, check_collapse, embed, train
+from training.losses import GOOD, SYNTHETIC
+from training.network import EmbeddingNet
+
+GRID = Grid(rows=6, columns=6)
+ALL_LOSSES = pytest.mark.parametrize("loss", list(LossName))
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Networks this small are slower on two threads, above all while something else runs."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+class MadeUpBatches:
+    """Half good, half synthetic maps; `rise` is by how much one random cell of a defect stands out."""
+
+    def __init__(self, *, rise: float, seed: int = 0) -> None:
+        self.drawn = 0
+        self._rise = rise
+        self._random = torch.Generator().manual_seed(seed)
+
+    def draw(self) -> tuple[torch.Tensor, torch.Tensor]:
+        self.drawn += 1
+        maps = 0.17 + 0.05 * torch.randn(64, GRID.cells, generator=self._random)
+        cells = torch.randint(GRID.cells, (32,), generator=self._random)
+        maps[torch.arange(32), cells] += self._rise
+        return maps, torch.tensor([SYNTHETIC] * 32 + [GOOD] * 32)
+
+
+def settings_of(loss: LossName, *, steps: int, seed: int = 0) -> TrainingSettings:
+    return TrainingSettings(loss=loss, hidden=(32, 32), steps=steps, batch=64, seed=seed)
+
+
+@ALL_LOSSES
+def test_every_loss_learns_a_defect_that_may_be_anywhere(loss: LossName) -> None:
+    trained = train(MadeUpBatches(rise=0.6), GRID, labels=0, settings=settings_of(loss, steps=100))
+    assert trained.separation > 0.85
+    assert len(trained.losses) == 100
+    assert np.mean(trained.losses[-20:]) < 0.6 * np.mean(trained.losses[:20])
+    assert not trained.network.training
+
+
+@ALL_LOSSES
+def test_the_same_seed_trains_the_same_network_and_another_seed_another(loss: LossName) -> None:
+    maps = np.random.default_rng(0).integers(0, 255, (4, 6, 6), dtype=np.uint8)
+    first, again, other = (
+        embed(
+            train(MadeUpBatches(rise=0.6), GRID, labels=0, settings=settings_of(loss, steps=20, seed=seed)).network,
+            maps,
+        )
+        for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+@ALL_LOSSES
+def test_defects_that_cannot_be_told_from_good_parts_are_found_early(
+    loss: LossName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.loop.EARLY_STEP", 40)
+    batches = MadeUpBatches(rise=0.0)
+    with pytest.raises(TrainingError, match="does not tell good parts from defects: after 40 steps"):
+        train(batches, GRID, labels=0, settings=settings_of(loss, steps=2000))
+    assert batches.drawn == 40 + 4
+
+
+def test_an_embedding_that_collapsed_to_a_point_is_found() -> None:
+    network = EmbeddingNet(GRID.cells, (32, 32))
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+    with pytest.raises(TrainingError, match="collapsed: after 300 steps every part lands on the same point"):
+        check_collapse(network, MadeUpBatches(rise=0.6), step=300)
+
+
+def test_a_short_run_is_checked_at_its_end() -> None:
+    with pytest.raises(TrainingError, match="after 10 steps"):
+        train(MadeUpBatches(rise=0.0), GRID, labels=0, settings=settings_of(LossName.CLASSIFY, steps=10))
+
+
+@pytest.mark.parametrize("loss", list(LossName))
+def test_a_loss_that_is_no_number_stops_the_run_at_once(loss: LossName) -> None:
+    batches = MadeUpBatches(rise=float("nan"))
+    with pytest.raises(TrainingError, match="no number any more at step 0"):
+        train(batches, GRID, labels=0, settings=settings_of(loss, steps=2000))
+    assert batches.drawn == 1
