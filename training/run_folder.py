@@ -12,11 +12,19 @@ class RunFolder:
     """RUN of `training fit`."""
 
     def __init__(self, path: Path) -> None:
-        """Raises ExportError if it is there already and not empty: a model is never overwritten."""
+        """Raises ExportError if it is there already and not empty: a model is never overwritten.
+
+        Also where it could not be made: better now than after ten minutes of training.
+        """
         self._path = path
         try:
             if path.exists() and (not path.is_dir() or any(path.iterdir())):
                 raise ExportError(f"{path} is already there: choose another name or remove it")
+            place = next(folder for folder in path.absolute().parents if folder.exists())
+            if not place.is_dir():
+                raise ExportError(f"{path} cannot be made: {place} is no folder")
+            if not os.access(place, os.W_OK | os.X_OK):
+                raise ExportError(f"{path} cannot be made: nothing may be written into {place}")
         except OSError as error:
             raise ExportError(f"{path} cannot be looked into: {os.strerror(error.errno or 0)}") from error
 
