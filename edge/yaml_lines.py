@@ -42,7 +42,7 @@ def parse(raw: bytes, *, name: str) -> Written:
         _refuse_cleverness(text, name)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
-        line = 1 + getattr(error.problem_mark, "line", 0)
+        line = 1 + int(getattr(error.problem_mark, "line", 0))
         raise ConfigError(f"{name}:{line}: not readable as YAML: {error.problem}") from error
     except yaml.YAMLError as error:  # a control character, for example
         raise ConfigError(f"{name}: not readable as YAML: {str(error).splitlines()[0]}") from error

@@ -1,10 +1,12 @@
 """Puts a station together from its configuration. With the drivers themselves, only the command line knows drivers."""
 
 import logging
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 from edge.bundle import Bundle
 from edge.config import DEMO_BUNDLE, StationConfig
@@ -86,6 +88,17 @@ def assemble(
         stack.callback(heartbeat.close)
         daemon = Daemon(station=station, heartbeat=heartbeat, on_record=on_record, ends_when_halted=ends_when_halted)
         yield Appliance(daemon=daemon, station=station, camera=camera, outputs=outputs, recorder=recorder)
+
+
+@contextmanager
+def ended_by_signals(stop: Callable[[int, FrameType | None], object]) -> Iterator[None]:
+    """SIGTERM and Ctrl-C call `stop` within this block, and what they called before after it."""
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def load_model(config: StationConfig) -> Armed:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from edge.commands.assembly import PACKAGE, assemble, demo_bundle_path, load_inspector
+from edge.commands.assembly import PACKAGE, assemble, demo_bundle_path, ended_by_signals, load_inspector
 from edge.commands.tally import Tally
 from edge.config import IntervalTrigger, StationConfig, load_config
 from edge.drivers.line import LineCamera
@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
         raise EdgeError(f"--parts {options.parts}: at least one part is needed")
     load_inspector(demo_bundle_path())  # says what is wrong now, instead of a line that is never READY
     tally = Tally()
-    with ExitStack() as stack:
+    with ended_by_signals(signal.default_int_handler), ExitStack() as stack:
         config = _config(options, stack)
         if not options.no_web:
             stack.enter_context(_page(config))
@@ -56,9 +56,8 @@ def _run_line(config: StationConfig, tally: Tally) -> int:
         camera = appliance.camera
         for notice in appliance.recorder.notices:
             print(f"note: {notice}")
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, appliance.daemon.stop)
-        appliance.daemon.run()
+        with ended_by_signals(appliance.daemon.stop):
+            appliance.daemon.run()
         state = appliance.station.state
     print(tally.summary())
     if state.phase is Phase.HALTED or config.trigger.parts not in (None, tally.parts):

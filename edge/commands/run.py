@@ -2,10 +2,9 @@
 
 import argparse
 import logging
-import signal
 from pathlib import Path
 
-from edge.commands.assembly import assemble
+from edge.commands.assembly import assemble, ended_by_signals
 from edge.config import load_config
 
 
@@ -18,8 +17,6 @@ def run(options: argparse.Namespace) -> int:
     """Judge parts until a signal comes or the simulated line ends."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     config = load_config(options.config)
-    with assemble(config) as appliance:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, appliance.daemon.stop)
+    with assemble(config) as appliance, ended_by_signals(appliance.daemon.stop):
         appliance.daemon.run()
     return 0

@@ -1,0 +1,158 @@
+"""What the page shows, read from a station's data folder; nothing is ever written there."""
+
+import sqlite3
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.database import FILE_NAME, open_to_read
+from edge.errors import RecordError
+from edge.heartbeat import Beat, read_beat
+
+STALE_MS = 1200.0
+MOST_PARTS = 24
+LARGEST_SEQUENCE = 2**63 - 1
+
+NEWS = """
+    SELECT sequence, wall_ns, triggered_ns, output_ns, outcome, reason, detail, distance, distance_limit, nearest_label,
+        cell_row, cell_column, map_rows, map_columns, picture IS NOT NULL AS has_picture, is_late, source
+    FROM parts WHERE sequence > ? ORDER BY sequence DESC LIMIT ?
+"""
+COUNT = "SELECT outcome, count(*), max(sequence) FROM parts WHERE sequence > ? GROUP BY outcome"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartView:
+    """One part as the page shows it. cell: (row, column) of grid (rows, columns). wall_ms: since 1970, UTC."""
+
+    sequence: int
+    wall_ms: float
+    outcome: str
+    reason: str
+    detail: str
+    distance: float | None
+    limit: float | None
+    label: str | None
+    cell: tuple[int, int] | None
+    grid: tuple[int, int] | None
+    takt_ms: float | None
+    has_picture: bool
+    is_late: bool
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationView:
+    """The station as the page shows it. is_alive: False when the core is silent, or its line hangs."""
+
+    is_alive: bool
+    phase: str
+    why: str
+    station: str
+    deadline_ms: float | None
+    model_product: str
+    model_serial: int | None
+    model_sha256: str
+
+
+class Reader:
+    """Reads one data folder, whichever thread asks."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._inode = 0
+        self._counts: Counter[str] = Counter()
+        self._counted_to = 0
+
+    def news(self, *, after: int) -> list[PartView]:
+        """The last parts beyond a sequence number, oldest first; none while there is no database."""
+        return [_part_view(row) for row in reversed(self._rows(NEWS, after, MOST_PARTS))]
+
+    def counts(self) -> dict[str, int]:
+        """How many parts had each outcome, of all that are recorded."""
+        with self._lock:
+            for outcome, number, last in self._rows_locked(COUNT, self._counted_to):
+                self._counts[outcome] += number
+                self._counted_to = max(self._counted_to, last)
+            return dict(self._counts)
+
+    def picture(self, sequence: int) -> Path | None:
+        """The file of a part's picture, None if it has none or not any more."""
+        if sequence > LARGEST_SEQUENCE:
+            return None
+        rows = self._rows("SELECT picture FROM parts WHERE sequence = ? AND picture IS NOT NULL", sequence)
+        path = self._folder / rows[0]["picture"] if rows else None
+        return path if path is not None and path.is_file() else None
+
+    def station(self) -> StationView:
+        """What the core last said of itself."""
+        return _station_view(read_beat(self._folder))
+
+    def _rows(self, query: str, *values: int) -> list[sqlite3.Row]:
+        with self._lock:
+            return self._rows_locked(query, *values)
+
+    def _rows_locked(self, query: str, *values: int) -> list[sqlite3.Row]:
+        try:
+            return self._connected().execute(query, values).fetchall()
+        except (sqlite3.Error, OSError, RecordError):
+            self._forget()
+            return []
+
+    def _connected(self) -> sqlite3.Connection:
+        """The connection, opened anew when the database was set aside or replaced."""
+        inode = (self._folder / FILE_NAME).stat().st_ino
+        if self._connection is None or inode != self._inode:
+            self._forget()
+            self._connection, self._inode = open_to_read(self._folder), inode
+        return self._connection
+
+    def _forget(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+        self._counts.clear()
+        self._counted_to = 0
+
+    def close(self) -> None:
+        """Let go of the database."""
+        with self._lock:
+            self._forget()
+
+
+def _part_view(row: sqlite3.Row) -> PartView:
+    has_cell = row["cell_row"] is not None and row["map_rows"] is not None
+    return PartView(
+        sequence=row["sequence"],
+        wall_ms=row["wall_ns"] / 1e6,
+        outcome=row["outcome"],
+        reason=row["reason"],
+        detail=row["detail"],
+        distance=row["distance"],
+        limit=row["distance_limit"],
+        label=row["nearest_label"],
+        cell=(row["cell_row"], row["cell_column"]) if has_cell else None,
+        grid=(row["map_rows"], row["map_columns"]) if has_cell else None,
+        takt_ms=None if row["output_ns"] is None else (row["output_ns"] - row["triggered_ns"]) / 1e6,
+        has_picture=bool(row["has_picture"]),
+        is_late=bool(row["is_late"]),
+        source=row["source"],
+    )
+
+
+def _station_view(beat: Beat | None) -> StationView:
+    is_alive = beat is not None and beat.is_alive(now_ns=time.monotonic_ns(), stale_ms=STALE_MS)
+    return StationView(
+        is_alive=is_alive,
+        phase=beat.phase if beat else "",
+        why=beat.why if beat else "",
+        station=beat.station if beat else "",
+        deadline_ms=beat.deadline_ms if beat else None,
+        model_product=beat.model_product if beat else "",
+        model_serial=beat.model_serial if beat else None,
+        model_sha256=beat.model_sha256[:12] if beat else "",
+    )

@@ -1,0 +1,109 @@
+"""A real browser for the tests, through Chromium's debugging pipe; nothing but the browser itself is needed."""
+
+import base64
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import time
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+QUIET = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--mute-audio"),
+]
+
+
+class Browser:
+    """One page in one window. Raises TimeoutError when the browser does not answer."""
+
+    def __init__(self, profile: Path, *, width: int = 1280, height: int = 800, language: str = "en") -> None:
+        assert CHROMIUM is not None
+        commands, self._commands = os.pipe()
+        self._answers, answers = os.pipe()
+        arguments = [f"--user-data-dir={profile}", f"--window-size={width},{height}", f"--accept-lang={language}"]
+        # The pipe's ends must be 3 and 4 in the browser; a shell moves them there.
+        ends = [fcntl.fcntl(end, fcntl.F_DUPFD, 50) for end in (commands, answers)]
+        move = 'exec "$@" 3<&{0} 4>&{1} {0}<&- {1}>&-'.format(*ends)
+        self._process = subprocess.Popen(
+            ["bash", "-c", move, "browser", CHROMIUM, *QUIET, *arguments, "--remote-debugging-pipe", "about:blank"],
+            pass_fds=ends,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for end in (commands, answers, *ends):
+            os.close(end)
+        self._numbers = count(1)
+        self._buffer = b""
+        self._session: str | None = None
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        self.call("Page.enable")
+
+    def call(self, method: str, *, timeout_s: float = 60.0, **parameters: object) -> Any:
+        """Send one command and return its result."""
+        number = next(self._numbers)
+        message: dict[str, object] = {"id": number, "method": method, "params": parameters}
+        if self._session:
+            message["sessionId"] = self._session
+        os.write(self._commands, json.dumps(message).encode() + b"\0")
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            answer = json.loads(self._next_message())
+            if answer.get("id") == number:
+                assert "error" not in answer, answer
+                return answer["result"]
+        raise TimeoutError(method)
+
+    def open(self, url: str) -> None:
+        """Go to an address; does not wait for it."""
+        self.call("Page.navigate", url=url)
+
+    def evaluate(self, expression: str) -> Any:
+        """The value of a JavaScript expression."""
+        found = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in found, found
+        return found["result"].get("value")
+
+    def wait_for(self, expression: str, *, seconds: float = 30.0) -> Any:
+        """Wait until an expression is true."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if value := self.evaluate(expression):
+                return value
+            time.sleep(0.05)
+        raise TimeoutError(expression)
+
+    def screenshot(self, path: Path) -> None:
+        """Write what the window shows."""
+        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot")["data"]))
+
+    def close(self) -> None:
+        """End the browser."""
+        self._process.terminate()
+        self._process.wait(20)
+        os.close(self._commands)
+        os.close(self._answers)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _next_message(self) -> bytes:
+        while b"\0" not in self._buffer:
+            chunk = os.read(self._answers, 65536)
+            if not chunk:
+                raise TimeoutError("the browser has ended")
+            self._buffer += chunk
+        message, _, self._buffer = self._buffer.partition(b"\0")
+        return message

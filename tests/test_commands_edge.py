@@ -1,0 +1,341 @@
+"""The device's commands as people use them: what they print, what they leave behind, and their exit codes."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import httpx
+import numpy as np
+import pytest
+
+from edge.__main__ import main
+from edge.commands.assembly import demo_bundle_path
+from edge.commands.tally import Tally
+from edge.drivers.connector import Defect, DefectKind, render
+from edge.errors import BundleError
+from edge.record import Record
+from edge.verdict import Outcome, Reason, Verdict
+from tests.stations import until
+from tests.test_recorder import rows
+
+ROOT = Path(__file__).parents[1]
+
+pytestmark = pytest.mark.skipif(
+    not (ROOT / "models" / "demo" / "bundle").is_file(), reason="the demo model is not in this checkout"
+)
+
+STATION = """\
+station: test
+bundle: demo
+data: data
+deadline_ms: 5000
+camera: {driver: line}
+trigger: {driver: interval, interval_ms: 0, parts: 6}
+outputs: {driver: simulated}
+"""
+
+
+@pytest.fixture
+def station(tmp_path: Path) -> Path:
+    path = tmp_path / "station.yaml"
+    path.write_text(STATION)
+    return path
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    folder = tmp_path / "pictures"
+    bent = Defect(kind=DefectKind.BENT_X, pin="42", amount=14.0)
+    for name, defect in (("good", None), ("bent", bent)):
+        (folder / name).mkdir(parents=True)
+        for number in range(2):
+            cv2.imwrite(str(folder / name / f"{number}.png"), render(seed=77, part=number, defect=defect))
+    (folder / "ground_truth" / "bent").mkdir(parents=True)
+    cv2.imwrite(str(folder / "ground_truth" / "bent" / "0_mask.png"), np.zeros((64, 64), np.uint8))
+    return folder
+
+
+def started(*arguments: str | Path, cwd: Path = ROOT) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "edge", *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd, env=environment
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_run_judges_the_line_to_its_end_and_keeps_every_part(station: Path) -> None:
+    with started("run", "--config", station) as process:
+        _, log = process.communicate(timeout=60)
+    assert process.returncode == 0, log
+    assert [row["sequence"] for row in rows(station.parent / "data")] == [1, 2, 3, 4, 5, 6]
+    assert "part=6 outcome=" in log
+    assert "Traceback" not in log
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_run_ends_in_order_on_a_signal_and_goes_on_counting(station: Path, number: signal.Signals) -> None:
+    station.write_text(STATION.replace("interval_ms: 0, parts: 6", "interval_ms: 20"))
+    data = station.parent / "data"
+    last = 0
+    for _ in range(2):
+        with started("run", "--config", station) as process:
+            until(lambda enough=last + 2: len(list(data.rglob("*.jpg"))) > enough, seconds=30)  # type: ignore[misc]
+            process.send_signal(number)
+            _, log = process.communicate(timeout=30)
+        assert process.returncode == 0, log
+        sequences = [row["sequence"] for row in rows(data)]
+        assert sequences == list(range(1, len(sequences) + 1))
+        assert len(sequences) > last
+        last = len(sequences)
+
+
+def test_run_killed_in_the_middle_misses_at_most_the_part_in_flight_and_says_so(station: Path) -> None:
+    station.write_text(STATION.replace("interval_ms: 0, parts: 6", "interval_ms: 0"))
+    data = station.parent / "data"
+    with started("run", "--config", station) as process:
+        until(lambda: len(list(data.rglob("*.jpg"))) > 5, seconds=30)
+        process.kill()
+        process.communicate(timeout=30)
+    kept = [row["sequence"] for row in rows(data)]
+    assert kept == list(range(1, len(kept) + 1))
+    station.write_text(STATION)
+    with started("run", "--config", station) as process:
+        _, log = process.communicate(timeout=60)
+    sequences = [row["sequence"] for row in rows(data)]
+    missing = set(range(1, sequences[-1] + 1)) - set(sequences)
+    assert len(missing) <= 1
+    assert [f"part {number} was begun and never recorded" in log for number in missing] == [True] * len(missing)
+    assert process.returncode == 0
+
+
+def test_run_without_a_valid_model_stays_up_and_is_not_ready(station: Path) -> None:
+    (station.parent / "bad").write_bytes(b"not a bundle")
+    station.write_text(STATION.replace("bundle: demo", "bundle: bad"))
+    heartbeat = station.parent / "data" / "heartbeat.json"
+    with started("run", "--config", station) as process:
+        until(lambda: heartbeat.is_file() and "no valid model" in heartbeat.read_text(), seconds=30)
+        assert process.poll() is None
+        process.terminate()
+        _, log = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "there is no valid model" in log
+
+
+def test_replay_writes_one_line_a_picture(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out.jsonl"
+    assert main(["replay", "--bundle", "demo", str(pictures), "--json", str(out)]) == 0
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [line["file"] for line in lines] == ["bent/0.png", "bent/1.png", "good/0.png", "good/1.png"]
+    assert [line["label"] for line in lines] == ["bent", "bent", "good", "good"]
+    assert {"outcome", "reason", "distance", "limit", "nearest_label", "ms"} <= set(lines[0])
+    assert [line["outcome"] for line in lines[:2]] == ["NG", "NG"]
+    assert lines[0]["nearest_label"] == "bent_42"
+    assert "4 pictures" in capsys.readouterr().out
+
+
+def test_replay_goes_on_after_an_unreadable_picture_and_fails_at_the_end(
+    pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (pictures / "bent" / "0.png").write_text("no picture")
+    assert main(["replay", "--bundle", "demo", str(pictures), "--json", "-"]) == 1
+    captured = capsys.readouterr()
+    lines = [json.loads(line) for line in captured.out.splitlines()]
+    assert [line["outcome"] for line in lines][:2] == ["FAULT", "NG"]
+    assert lines[0]["reason"] == "capture failed"
+    assert lines[0]["ms"] is None
+    assert "bent/0.png: this is no picture" in captured.err
+
+
+def test_replay_of_other_things_is_never_ok(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(1)
+    others = {
+        "black": np.zeros((480, 640, 3), np.uint8),
+        "white": np.full((480, 640, 3), 255, np.uint8),
+        "noise": rng.integers(0, 255, (480, 640, 3), dtype=np.uint8),
+        "grey": rng.integers(0, 255, (480, 640), dtype=np.uint8),
+        "small": rng.integers(0, 255, (100, 100, 3), dtype=np.uint8),
+    }
+    for name, pixels in others.items():
+        cv2.imwrite(str(tmp_path / f"{name}.png"), pixels)
+    assert main(["replay", "--bundle", "demo", str(tmp_path), "--json", "-"]) == 0
+    outcomes = [json.loads(line)["outcome"] for line in capsys.readouterr().out.splitlines()]
+    assert len(outcomes) == len(others)
+    assert "OK" not in outcomes
+
+
+def test_demo_ends_by_itself_and_counts_against_the_truth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--parts", "12", "--no-web", "--data", str(tmp_path / "kept")]) == 0
+    out = capsys.readouterr().out
+    assert "12 parts" in out
+    assert "escapes among clear defects: 0 of" in out
+    assert "bent pins named right:" in out
+    assert len(rows(tmp_path / "kept")) == 12
+
+
+def test_demo_shows_its_page_meanwhile(tmp_path: Path) -> None:
+    port = free_port()
+    with started("demo", "--port", str(port), "--data", tmp_path) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "truth:" in line:
+                break
+        address = f"http://127.0.0.1:{port}/"
+
+        def answers() -> bool:
+            try:
+                return httpx.get(address, timeout=1).status_code == 200
+            except httpx.TransportError:
+                return False
+
+        until(answers, seconds=30)
+        process.send_signal(signal.SIGINT)
+        out, errors = process.communicate(timeout=30)
+    assert process.returncode == 0, errors
+    assert "escapes among clear defects" in out
+    assert not answers()
+
+
+def test_demo_on_a_port_that_is_taken_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["demo", "--parts", "1", "--port", str(port)]) == 1
+    assert "choose another with --port" in capsys.readouterr().err
+
+
+def test_check_of_a_sound_station_has_one_line_for_each_part(station: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--config", str(station)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in lines] == [
+        ["ok", name] for name in ("config", "bundle", "camera", "trigger", "outputs", "data", "database")
+    ]
+    assert not (station.parent / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "failing", "words"),
+    [
+        (("bundle: demo", "bundle: gone"), "bundle", "No such file"),
+        (("{driver: line}", "{driver: folder, path: nowhere}"), "camera", "there is no such folder"),
+        (("data: data", "data: station.yaml/x"), "data", "cannot be"),
+        (("deadline_ms: 5000", "deadline_ms: 0"), "config", "station.yaml:4: deadline_ms"),
+    ],
+)
+def test_check_names_what_is_wrong(
+    station: Path, capsys: pytest.CaptureFixture[str], change: tuple[str, str], failing: str, words: str
+) -> None:
+    station.write_text(STATION.replace(*change))
+    assert main(["check", "--config", str(station)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith(f"FAIL {failing}") and words in line for line in lines), lines
+
+
+def test_check_finds_a_damaged_database(station: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (station.parent / "data").mkdir()
+    (station.parent / "data" / "records.sqlite").write_bytes(b"no database" * 100)
+    assert main(["check", "--config", str(station)]) == 1
+    assert "the database is damaged" in capsys.readouterr().out
+
+
+def test_bench_measures_each_stage_and_the_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "bench.json"
+    assert main(["bench", "--bundle", "demo", "--parts", "20", "--json", str(out)]) == 0
+    found = json.loads(out.read_text())
+    assert list(found["stages"]) == ["align", "quality", "map", "embed", "judge", "whole"]
+    whole = found["stages"]["whole"]
+    assert 0 < whole["p50"] <= whole["p99"] <= whole["p99.9"] <= whole["max"]
+    assert "p99.9" in capsys.readouterr().out
+
+
+def test_web_on_an_address_that_cannot_be_used_says_so(station: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        station.write_text(STATION + f"web: {{port: {taken.getsockname()[1]}}}\n")
+        assert main(["web", "--config", str(station)]) == 1
+    assert "the page cannot be served at 127.0.0.1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", "--config", "gone.yaml"],
+        ["web", "--config", "gone.yaml"],
+        ["replay", "--bundle", "gone", "."],
+        ["replay", "--bundle", "demo", "nowhere"],
+        ["replay", "--bundle", "demo", str(ROOT / "models"), "--json", "/nowhere/out"],
+        ["bench", "--bundle", "demo", "--parts", "0"],
+        ["bench", "--bundle", "."],
+        ["demo", "--parts", "0"],
+    ],
+    ids=" ".join,
+)
+def test_what_cannot_be_done_is_one_plain_sentence_and_exit_1(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 1
+    message = capsys.readouterr().err
+    assert message.startswith(f"edge {arguments[0]}: ")
+    assert message.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [[], ["fly"], ["run"], ["replay", "x"], ["demo", "--parts", "many"]])
+def test_wrong_use_is_exit_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+
+
+def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    from edge.__main__ import COMMANDS
+
+    for command in COMMANDS:
+        with pytest.raises(SystemExit) as ended:
+            main([command, "--help"])
+        assert ended.value.code == 0
+        assert f"edge {command}" in capsys.readouterr().out
+
+
+def test_missing_demo_model_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("edge.commands.assembly.PACKAGE", tmp_path / "edge")
+    with pytest.raises(BundleError, match="the demo model is not there"):
+        demo_bundle_path()
+
+
+def judged(outcome: str, *, label: str | None = None) -> Record:
+    reason, distance = {"OK": (Reason.WITHIN_LIMIT, 0.5), "NG": (Reason.TOO_FAR, 2.0)}[outcome]
+    found = Verdict(outcome=Outcome(outcome), reason=reason, distance=distance, limit=1.0, nearest_label=label)
+    return Record(sequence=1, verdict=found, triggered_ns=0, wall_ns=0, output_ns=10**6)
+
+
+def test_tally_counts_escapes_overkills_and_named_pins() -> None:
+    tally = Tally()
+    clear = Defect(kind=DefectKind.BENT_Y, pin="42", amount=12.0)
+    small = Defect(kind=DefectKind.BENT_X, pin="11", amount=3.0)
+    assert "escape" in tally.count(judged("OK"), clear)
+    assert "escape (small)" in tally.count(judged("OK"), small)
+    assert "overkill" in tally.count(judged("NG"), None)
+    assert "<-" not in tally.count(judged("NG", label="bent_42"), clear)
+    tally.count(judged("NG", label="bent_41"), clear)
+    summary = tally.summary()
+    assert "escapes among clear defects: 1 of 3" in summary
+    assert "escapes among small bends:   1 of 1" in summary
+    assert "overkills:                   1 of 1 good parts" in summary
+    assert "bent pins named right:       1 of 2 found" in summary
+
+
+def test_edge_starts_quickly_enough_to_ask_for_help() -> None:
+    began = time.monotonic()
+    with started("--help") as process:
+        out, _ = process.communicate(timeout=30)
+    assert "replay" in out
+    assert time.monotonic() - began < 5
