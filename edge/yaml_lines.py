@@ -56,7 +56,7 @@ def parse(raw: bytes, *, name: str) -> Written:
 def _refuse_cleverness(text: str, name: str) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        line = event.start_mark.line + 1
+        line = 1 + int(getattr(event.start_mark, "line", 0))
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise ConfigError(f"{name}:{line}: anchors and aliases (&, *) are not used here; write the value out")
         if getattr(event, "tag", None):
