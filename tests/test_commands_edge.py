@@ -180,7 +180,7 @@ def test_demo_ends_by_itself_and_counts_against_the_truth(tmp_path: Path, capsys
     out = capsys.readouterr().out
     assert "12 parts" in out
     assert "escapes among clear defects: 0 of" in out
-    assert "bent pins named right:" in out
+    assert "bent pins named by their address:" in out
     assert len(rows(tmp_path / "kept")) == 12
 
 
@@ -330,7 +330,7 @@ def test_tally_counts_escapes_overkills_and_named_pins() -> None:
     assert "escapes among clear defects: 1 of 3" in summary
     assert "escapes among small bends:   1 of 1" in summary
     assert "overkills:                   1 of 1 good parts" in summary
-    assert "bent pins named right:       1 of 2 found" in summary
+    assert "bent pins named by their address: 1 of 2 found" in summary
 
 
 def test_edge_starts_quickly_enough_to_ask_for_help() -> None:

@@ -60,7 +60,7 @@ class Tally:
                 f"escapes among clear defects: {self.clear_escapes} of {self.clear_defects}",
                 f"escapes among small bends:   {self.small_bend_escapes} of {self.small_bends}",
                 f"overkills:                   {overkills} of {good} good parts",
-                f"bent pins named right:       {self.bends_named} of {self.bends_found} found",
+                f"bent pins named by their address: {self.bends_named} of {self.bends_found} found",
             ]
         )
 
