@@ -326,11 +326,12 @@ def test_tally_counts_escapes_overkills_and_named_pins() -> None:
     assert "overkill" in tally.count(judged("NG"), None)
     assert "<-" not in tally.count(judged("NG", label="bent_42"), clear)
     tally.count(judged("NG", label="bent_41"), clear)
+    tally.count(judged("NG", label="pushed_in_42"), clear)
     summary = tally.summary()
-    assert "escapes among clear defects: 1 of 3" in summary
+    assert "escapes among clear defects: 1 of 4" in summary
     assert "escapes among small bends:   1 of 1" in summary
     assert "overkills:                   1 of 1 good parts" in summary
-    assert "bent pins named by their address: 1 of 2 found" in summary
+    assert "bent pins named by their address: 2 of 3 found, 1 of them as bent" in summary
 
 
 def test_edge_starts_quickly_enough_to_ask_for_help() -> None:

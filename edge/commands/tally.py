@@ -19,6 +19,7 @@ class Tally:
     small_bend_escapes: int = 0
     bends_found: int = 0
     bends_named: int = 0
+    bends_called_bent: int = 0
 
     @property
     def parts(self) -> int:
@@ -43,7 +44,9 @@ class Tally:
             self.small_bend_escapes += is_escape
         if truth.kind.is_bend and record.verdict.outcome is Outcome.NG:
             self.bends_found += 1
-            self.bends_named += record.verdict.nearest_label == truth.label
+            named = record.verdict.nearest_label or ""
+            self.bends_named += named.endswith(f"_{truth.pin}")
+            self.bends_called_bent += named == truth.label
 
     def summary(self) -> str:
         """What the line showed, against the truth."""
@@ -60,7 +63,8 @@ class Tally:
                 f"escapes among clear defects: {self.clear_escapes} of {self.clear_defects}",
                 f"escapes among small bends:   {self.small_bend_escapes} of {self.small_bends}",
                 f"overkills:                   {overkills} of {good} good parts",
-                f"bent pins named by their address: {self.bends_named} of {self.bends_found} found",
+                f"bent pins named by their address: {self.bends_named} of {self.bends_found} found, "
+                f"{self.bends_called_bent} of them as bent",
             ]
         )
 
