@@ -52,6 +52,7 @@ class Tally:
         """What the line showed, against the truth."""
         good = sum(number for (is_defect, _), number in self.outcomes.items() if not is_defect)
         overkills = self.outcomes[False, Outcome.NG]
+        kinds = f", {self.bends_called_bent} of them as bent"
         return "\n".join(
             [
                 "",
@@ -63,8 +64,7 @@ class Tally:
                 f"escapes among clear defects: {self.clear_escapes} of {self.clear_defects}",
                 f"escapes among small bends:   {self.small_bend_escapes} of {self.small_bends}",
                 f"overkills:                   {overkills} of {good} good parts",
-                f"bent pins named by their address: {self.bends_named} of {self.bends_found} found, "
-                f"{self.bends_called_bent} of them as bent",
+                f"bent pins named by their address: {self.bends_named} of {self.bends_found} found{kinds}",
             ]
         )
 
