@@ -19,7 +19,7 @@ from pydantic import Field, ValidationError, model_validator
 from edge.archive import Array, Form, pack, pack_arrays, unpack, unpack_arrays
 from edge.errors import BundleError, PictureError
 from edge.frame import Frame, Pixels
-from edge.picture_files import Kind, check_form, measure
+from edge.picture_files import PNG_SIGNATURE, Kind, measure
 from edge.pictures import decode_picture
 from edge.preprocess import FloatArray, References
 from edge.quality import QualityLimits
@@ -192,9 +192,12 @@ def parse_manifest(text: bytes) -> Manifest:
     if len(text) > LARGEST_MANIFEST_BYTES:
         raise BundleError(f"{MANIFEST} has {len(text)} bytes, more than {LARGEST_MANIFEST_BYTES}")
     try:
-        version = int(json.loads(text)["format_version"])
+        said = json.loads(text)["format_version"]
+        version = int(said)
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise BundleError(f"{MANIFEST} is damaged: push the bundle again") from error
+    if isinstance(said, bool):
+        raise BundleError(f"{MANIFEST} is damaged: push the bundle again")
     if version != FORMAT_VERSION:
         raise BundleError(
             f"bundle format {version} cannot be read, this version reads {FORMAT_VERSION}: "
@@ -271,7 +274,7 @@ def _golden(manifest: Manifest, files: dict[str, bytes], arrays: dict[str, Array
 
 def _picture(content: bytes, name: str, form: FrameFormat) -> Frame:
     """A golden picture, decoded only if its header says that it is of the right kind and size."""
-    if check_form(content) is not Kind.PNG or measure(content, Kind.PNG) != (form.width, form.height):
+    if not content.startswith(PNG_SIGNATURE) or measure(content, Kind.PNG) != (form.width, form.height):
         raise ValueError(f"{name} is no PNG of {form.width}x{form.height} pixels")
     frame = decode_picture(content, name=name)
     if (frame.width, frame.height, frame.is_colour) != (form.width, form.height, form.is_colour):

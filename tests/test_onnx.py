@@ -1,0 +1,153 @@
+"""The network on the device: only 128 finite numbers are an embedding, everything else is a ModelError."""
+
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
+from onnx.external_data_helper import set_external_data
+
+from edge.bundle import EMBEDDING_SIZE
+from edge.drivers.onnx import OnnxEmbedder
+from edge.errors import ModelError
+
+CELLS = 20
+WEIGHT = np.random.default_rng(0).normal(0, 1, (CELLS, EMBEDDING_SIZE)).astype(np.float32)
+
+
+def network(weight: np.ndarray = WEIGHT, *, cast: int | None = None) -> onnx.ModelProto:
+    """map (1, cells) times weight; cast: to another type at the end."""
+    nodes = [helper.make_node("MatMul", ["map", "weight"], ["product"])]
+    nodes.append(helper.make_node("Cast", ["product"], ["embedding"], to=cast or TensorProto.FLOAT))
+    graph = helper.make_graph(
+        nodes,
+        "embedder",
+        [helper.make_tensor_value_info("map", TensorProto.FLOAT, [1, len(weight)])],
+        [helper.make_tensor_value_info("embedding", cast or TensorProto.FLOAT, [1, weight.shape[1]])],
+        [numpy_helper.from_array(weight, "weight")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    model.ir_version = 8
+    return model
+
+
+def embedder(model: onnx.ModelProto, *, cells: int = CELLS) -> OnnxEmbedder:
+    return OnnxEmbedder(model.SerializeToString(), cells=cells)
+
+
+def test_the_embedding_is_what_the_network_gives_for_levels_of_0_to_1() -> None:
+    cell_map = np.arange(0, 200, 10, dtype=np.uint8).reshape(4, 5)
+    found = embedder(network()).embed(cell_map)
+    assert (found.shape, found.dtype) == ((EMBEDDING_SIZE,), np.dtype(np.float32))
+    np.testing.assert_allclose(found, cell_map.ravel() / 255 @ WEIGHT, rtol=1e-4, atol=1e-5)
+
+
+def test_an_embedding_does_not_change_with_the_next_part() -> None:
+    device = embedder(network())
+    first = device.embed(np.full(CELLS, 200, np.uint8))
+    kept = first.copy()
+    device.embed(np.zeros(CELLS, np.uint8))
+    np.testing.assert_array_equal(first, kept)
+
+
+@pytest.mark.parametrize("cells", [CELLS - 1, CELLS + 1, 1])
+def test_a_network_for_another_map_is_refused(cells: int) -> None:
+    with pytest.raises(ModelError, match="the network failed"):
+        embedder(network(), cells=cells)
+
+
+@pytest.mark.parametrize("shape", [(19,), (21,), (4, 4), (0,)])
+def test_a_map_of_another_size_is_refused(shape: tuple[int, ...]) -> None:
+    device = embedder(network())
+    with pytest.raises(ModelError, match=r"the map has \d+ cells, the network takes 20"):
+        device.embed(np.zeros(shape, np.uint8))
+
+
+@pytest.mark.parametrize("size", [1, 127, 129])
+def test_an_embedding_of_another_size_is_refused(size: int) -> None:
+    with pytest.raises(ModelError, match="which is no embedding"):
+        embedder(network(np.ones((CELLS, size), np.float32)))
+
+
+@pytest.mark.parametrize("kind", [TensorProto.DOUBLE, TensorProto.INT32, TensorProto.STRING])
+def test_an_embedding_of_another_kind_is_refused(kind: int) -> None:
+    with pytest.raises(ModelError, match="which is no embedding"):
+        embedder(network(cast=kind))
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_an_embedding_with_a_value_that_is_no_number_is_refused(bad: float) -> None:
+    weight = WEIGHT.copy()
+    weight[3, 100] = bad
+    with pytest.raises(ModelError, match="no numbers"):
+        embedder(network(weight))  # 0 times infinity is no number either
+
+
+def test_a_network_that_fails_for_one_map_only_is_refused_for_that_map() -> None:
+    weight = WEIGHT.copy()
+    weight[3:5, 100] = 3e38  # together too large
+    device = embedder(network(weight))
+    assert np.isfinite(device.embed(np.zeros(CELLS, np.uint8))).all()
+    with pytest.raises(ModelError, match="no numbers"):
+        device.embed(np.full(CELLS, 255, np.uint8))
+    assert np.isfinite(device.embed(np.zeros(CELLS, np.uint8))).all()
+
+
+@pytest.mark.parametrize("content", [b"", b"\0", b"no network", b"\x08\x08" * 40, network().SerializeToString()[:-500]])
+def test_garbage_is_refused_in_one_line(content: bytes) -> None:
+    with pytest.raises(ModelError, match=r"^the network (cannot be loaded|failed): [^\n]+$"):
+        OnnxEmbedder(content, cells=CELLS)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 400), st.integers(1, 255))
+def test_a_damaged_network_is_refused_or_gives_embeddings(place: int, change: int) -> None:
+    content = bytearray(network().SerializeToString())
+    content[place if place < 200 else -(place - 199)] ^= change
+    try:
+        found = OnnxEmbedder(bytes(content), cells=CELLS).embed(np.full(CELLS, 100, np.uint8))
+    except ModelError as error:
+        assert "\n" not in str(error)
+    else:
+        assert np.isfinite(found).all()
+
+
+def test_weights_in_another_file_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They would be read from wherever the station happens to be started."""
+    model = network()
+    (tmp_path / "weights").write_bytes(WEIGHT.tobytes())
+    set_external_data(model.graph.initializer[0], location="weights", offset=0, length=WEIGHT.nbytes)
+    model.graph.initializer[0].ClearField("raw_data")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelError, match="its weights lie in another file"):
+        embedder(model)
+
+
+def test_numbers_near_zero_stay_what_they_are() -> None:
+    """The network must not switch the whole thread to treating them as zero."""
+    embedder(network()).embed(np.zeros(CELLS, np.uint8))
+    assert float(np.float64(5e-324) * np.float64(1.0)) > 0.0
+
+
+def test_telemetry_is_off_before_the_library_is_loaded() -> None:
+    code = (
+        "import builtins, os, sys; found = []; load = builtins.__import__\n"
+        "def watch(name, *rest):\n"
+        "    if name == 'onnxruntime': found.append(os.environ.get('ORT_DISABLE_TELEMETRY'))\n"
+        "    return load(name, *rest)\n"
+        "builtins.__import__ = watch\n"
+        "import edge.drivers.onnx; print(found[0])"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    root = Path(__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment, cwd=root
+    )
+    assert done.stdout.strip() == "1"
