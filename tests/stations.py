@@ -10,7 +10,7 @@ from edge.drivers.clock import SystemClock
 from edge.drivers.simulated import CameraFault, IntervalTrigger, SimulatedCamera, SimulatedOutputs
 from edge.frame import Frame, Pixels
 from edge.inspection import Inspection, StageTimes
-from edge.interfaces import TriggerEvent
+from edge.interfaces import Clock, TriggerEvent
 from edge.preprocess import WorkingPicture
 from edge.record import ModelName, Record
 from edge.station import Station
@@ -89,10 +89,12 @@ class Bench:
         outputs: SimulatedOutputs | None = None,
         trigger: IntervalTrigger | None = None,
         is_armed: bool = True,
+        clock: Clock = CLOCK,
         **rules: float,
     ) -> None:
         self.inspector = inspector or FakeInspector()
-        self.camera = camera or NoiseCamera(faults=camera_faults)
+        self.clock = clock
+        self.camera = camera or NoiseCamera(clock=clock, faults=camera_faults)
         self.outputs = outputs or SimulatedOutputs()
         self.sink = ListSink()
         self.station = Station(
@@ -101,7 +103,7 @@ class Bench:
             inspector=self.inspector if is_armed else None,
             outputs=self.outputs,
             sink=self.sink,
-            clock=CLOCK,
+            clock=clock,
             rules=StationRules(**{"deadline_ms": 1000.0, **rules}),  # type: ignore[arg-type]
             model=MODEL,
             unarmed_because="" if is_armed else "there is no valid model: gone",
@@ -109,7 +111,7 @@ class Bench:
 
     def take(self, *, skipped: int = 0) -> Record:
         self.station.settle(timeout_ms=100)
-        return self.station.take(TriggerEvent(at_ns=CLOCK.monotonic_ns(), skipped=skipped))
+        return self.station.take(TriggerEvent(at_ns=self.clock.monotonic_ns(), skipped=skipped))
 
     def wires_over_time(self) -> list[str]:
         return [f"{'+' if change.is_on else '-'}{change.wire}" for change in self.outputs.history]

@@ -114,6 +114,7 @@ def test_heartbeat_says_what_the_line_does_and_that_it_ended(tmp_path: Path) -> 
     assert (beat.phase, beat.why) == ("not ready", "the station was ended")
     assert beat.is_alive(now_ns=beat.beat_ns + 10**9, stale_ms=1500)
     assert not beat.is_alive(now_ns=beat.beat_ns + 2 * 10**9, stale_ms=1500)
+    assert not beat.is_alive(now_ns=beat.beat_ns - 1, stale_ms=1500)
 
 
 def test_heartbeat_of_a_hanging_line_is_not_alive(tmp_path: Path) -> None:

@@ -195,6 +195,38 @@ def test_quota_counts_what_an_earlier_run_kept(tmp_path: Path) -> None:
     assert len(list((tmp_path / "pictures").rglob("*.jpg"))) == 2
 
 
+def test_old_pictures_that_cannot_be_removed_are_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder, "RETRY_S", 0.02)
+    whole = recorder.remove_picture
+
+    def refused(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    with recording(tmp_path, pictures_bytes=10) as kept:
+        monkeypatch.setattr(recorder, "remove_picture", refused)
+        kept.put(part(1))
+        until(lambda: kept.trouble)
+        assert "old pictures cannot be removed" in str(kept.trouble)
+        assert not kept.wait_until_kept(timeout_ms=10)
+        monkeypatch.setattr(recorder, "remove_picture", whole)
+        assert kept.wait_until_kept(timeout_ms=10_000)
+    assert len(rows(tmp_path)) == 1
+
+
+def test_picture_is_on_the_disk_before_its_name_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[tuple[int, bool]] = []
+    whole, target = os.fsync, tmp_path / picture_store.relative_path(1)
+
+    def watched(descriptor: int) -> None:
+        whole(descriptor)
+        synced.append((os.fstat(descriptor).st_size, target.exists()))
+
+    monkeypatch.setattr(os, "fsync", watched)
+    _, size = picture_store.write_picture(tmp_path, 1, PIXELS)
+    assert (size, False) in synced
+    assert synced[-1][1]
+
+
 def test_part_without_a_picture_is_kept(tmp_path: Path) -> None:
     with recording(tmp_path) as kept:
         kept.put(replace(part(1, pixels=None), verdict=fault(Reason.CAPTURE_FAILED), cell_map=None))

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from edge.drivers.simulated import Delay, Early, Frozen, IntervalTrigger, SimulatedOutputs
+from edge.drivers.simulated import Delay, Early, Frozen, IntervalTrigger, SimulatedClock, SimulatedOutputs
 from edge.errors import DeviceFault, DeviceTimeout, DeviceUnavailable, ModelError, NotJudged, PictureError
 from edge.interfaces import EndOfLine, TriggerEvent
 from edge.state import Phase
@@ -178,6 +178,16 @@ def test_late_result_is_recorded_as_late_and_never_shown() -> None:
     assert amended.model == MODEL
     assert amended.output_ns == first.output_ns
     assert "+OK" not in bench.wires_over_time()
+
+
+def test_verdict_that_comes_back_just_after_the_deadline_is_never_shown() -> None:
+    clock = SimulatedClock()
+    bench = Bench(FakeInspector(at={1: lambda: clock.advance(ms=1001)}), clock=clock, deadline_ms=1000)
+    record = bench.take()
+    assert record.verdict.reason is Reason.LATE
+    assert record.verdict.distance == 0.5
+    assert "+OK" not in bench.wires_over_time()
+    assert bench.take().verdict.outcome == "OK"
 
 
 def test_slow_camera_is_late_too() -> None:
