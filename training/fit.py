@@ -1,7 +1,7 @@
 """From a data set to a bundle: the order of things, from top to bottom."""
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 
@@ -43,6 +43,7 @@ MAP_MEAN_DEVIATIONS = 10.0
 PROVISIONAL = 1e9  # the limit while the limit is being found
 GOLDEN_OF_EACH = 2
 GOLDEN_TRIES = 8
+GOLDEN_FROM_LEARNED = 10
 GOLDEN_MARGIN = 0.1  # how far from the limit a golden part lies, as a share of it
 VERSIONS = ("numpy", "opencv-python-headless", "onnx", "onnxruntime", "torch")
 
@@ -239,14 +240,9 @@ def _golden(
     inspector: Inspector, learned: Learned, *, seed: int
 ) -> tuple[tuple[GoldenResult, ...], tuple[Golden, ...]]:
     """Two parts that are clearly good and two that are clearly not, with what the device must find for them."""
-    random = np.random.default_rng(seed)
-    good = LazyFrames(learned.kept_apart)
-    candidates = [*good, *(_spoilt(frame, random) for frame in good for _ in range(GOLDEN_TRIES))]
-    if learned.defective:
-        candidates[len(good) : len(good)] = list(LazyFrames(learned.defective[:: max(1, len(learned.defective) // 20)]))
     results: list[GoldenResult] = []
     golden: list[Golden] = []
-    for frame in candidates:
+    for frame in _golden_candidates(learned, np.random.default_rng(seed)):
         found = inspector.inspect(frame)
         margin, outcome = found.verdict.margin, found.verdict.outcome
         wanted = sum(result.outcome is outcome for result in results) < GOLDEN_OF_EACH
@@ -256,12 +252,26 @@ def _golden(
             name = f"golden/{len(results)}.png"
             results.append(GoldenResult(picture=name, outcome=outcome, distance=found.verdict.distance))
             golden.append(Golden(frame=frame, cell_map=found.cell_map, embedding=found.embedding))
+        if len(results) == 2 * GOLDEN_OF_EACH:
+            break
     if len({result.outcome for result in results}) < 2:
         raise TrainingError(
             "the model does not tell its own good parts from obvious defects: "
             "the good parts kept apart for calibration differ too much from those it learned from"
         )
     return tuple(results), tuple(golden)
+
+
+def _golden_candidates(learned: Learned, random: np.random.Generator) -> Iterator[Frame]:
+    """Frames of both outcomes, one at a time, because they may be large. Parts kept apart come first; where they are so
+    few that all lie near the limit that they set, parts that were learned from follow."""
+    defective = learned.defective[:: max(1, len(learned.defective) // 20)]
+    for samples in (learned.kept_apart, learned.learned_from[:GOLDEN_FROM_LEARNED]):
+        good = LazyFrames(samples)
+        yield from good
+        yield from LazyFrames(defective)
+        for frame in good:
+            yield from (_spoilt(frame, random) for _ in range(GOLDEN_TRIES))
 
 
 def _spoilt(frame: Frame, random: np.random.Generator) -> Frame:

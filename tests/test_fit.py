@@ -1,0 +1,199 @@
+"""From a folder to a bundle, end to end, on a small rendered set."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from edge.bundle import decode
+from edge.drivers.onnx import OnnxEmbedder
+from edge.inspection import Inspector, self_test
+from edge.settings import Grid, MapSettings
+from edge.verdict import Outcome
+from tests.picture_folders import pixels, write_picture
+from training.commands.connector import write
+from training.dataset import DataSet, check_one_format, open_dataset
+from training.errors import TrainingError
+from training.evaluate import evaluate, judge_all
+from training.fit import FitSettings, Fitted, fit
+from training.loop import LossName, TrainingSettings
+from training.report import metrics_of, report_of
+
+SMALL = MapSettings(grid=Grid(rows=16, columns=18))
+PRODUCT = "connector <b>24</b> & more"
+AWKWARD = '<i>&"quoted"-'
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_and_alone() -> Iterator[None]:
+    """Few made-up maps, and one thread: the bytes do not depend on it, but while something else runs it is faster."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.batches.POOL_SIZE", 2000)
+        patch.setattr("training.maps.SYNTHETIC_AT_LEAST", 100)
+        yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> DataSet:
+    root = tmp_path_factory.mktemp("connector") / "data"
+    write(root, parts=24, seed=0)
+    for path in (root / "test" / "good").iterdir():
+        path.rename(path.with_name(AWKWARD + path.name))
+    return open_dataset(root)
+
+
+def fitted_to(
+    dataset: DataSet,
+    *,
+    loss: LossName = LossName.CLASSIFY,
+    map_settings: MapSettings = SMALL,
+    seed: int = 0,
+    is_good_only: bool = False,
+) -> Fitted:
+    training = TrainingSettings(loss=loss, hidden=(64, 64), batch=96, steps=50, seed=seed)
+    return fit(dataset, FitSettings(training=training, map=map_settings, product=PRODUCT, is_good_only=is_good_only))
+
+
+@pytest.fixture(scope="module")
+def whole(dataset: DataSet) -> Fitted:
+    """A model with the full map and labels."""
+    return fitted_to(dataset, map_settings=MapSettings())
+
+
+@pytest.fixture(scope="module")
+def small(dataset: DataSet) -> Fitted:
+    """A model with a coarser map."""
+    return fitted_to(dataset)
+
+
+@pytest.mark.slow
+def test_the_bundle_is_read_back_and_passes_the_devices_own_test(whole: Fitted) -> None:
+    bundle = decode(whole.archive)
+    assert bundle.sha256 == whole.bundle.sha256
+    self_test(bundle, Inspector(bundle, OnnxEmbedder(bundle.network, cells=36 * 39)))
+    assert {golden.outcome for golden in bundle.manifest.golden} == {Outcome.OK, Outcome.NG}
+    assert bundle.manifest.product == PRODUCT
+
+
+def test_the_manifest_says_what_the_model_was_made_from(whole: Fitted, dataset: DataSet) -> None:
+    manifest = whole.bundle.manifest
+    assert manifest.labels == dataset.labels
+    assert manifest.training.good_parts == 18
+    assert manifest.limit.calibration_parts == 6
+    assert manifest.training.defect_parts == sum(sample.label != "good" for sample in dataset.train)
+    assert manifest.limit.distance == manifest.limit.calibrated == whole.limit.distance
+    assert manifest.limit.overkill_guarantee == pytest.approx(1 / 7)
+    assert set(manifest.training.versions) >= {"python", "numpy", "torch", "onnxruntime"}
+
+
+def test_no_part_that_was_learned_from_sets_the_limit(whole: Fitted) -> None:
+    learned = {sample.part for sample in whole.learned.learned_from}
+    assert len(learned) == 18
+    assert not learned & {part.sample.part for part in whole.calibration}
+
+
+def test_the_model_tells_defects_from_good_parts(whole: Fitted, dataset: DataSet) -> None:
+    found = evaluate(judge_all(whole.inspector, dataset.test))
+    assert found.auroc is not None
+    assert found.auroc > 0.9
+    assert found.faults == 0
+
+
+def test_the_metrics_hold_every_figure(whole: Fitted, dataset: DataSet) -> None:
+    evaluation = evaluate(judge_all(whole.inspector, dataset.test))
+    metrics = json.loads(json.dumps(metrics_of(whole, evaluation, seconds=1.234), allow_nan=False))
+    assert metrics["bundle_sha256"] == whole.bundle.sha256
+    assert metrics["seconds"] == 1.2
+    assert metrics["limit"]["distance"] == whole.limit.distance
+    assert metrics["training"]["loss"] == "classify"
+    assert 0.6 < metrics["separation_in_training"] <= 1
+    assert 0 <= metrics["onnx_parity"] < 1e-4
+    assert metrics["visible_synthetic_defects"] + metrics["invisible_synthetic_defects"] == 18 * 8
+    assert metrics["test"]["n_ok"] == 6
+    assert len(metrics["test"]["pictures"]) == len(dataset.test)
+    assert metrics_of(whole, None, seconds=1)["test"] is None
+
+
+def test_the_report_is_one_page_that_stands_alone_and_escapes_names(whole: Fitted, dataset: DataSet) -> None:
+    evaluation = evaluate(judge_all(whole.inspector, dataset.test))
+    page = report_of(whole, evaluation, metrics_of(whole, evaluation, seconds=1))
+    assert "connector &lt;b&gt;24&lt;/b&gt; &amp; more" in page
+    assert "good/&lt;i&gt;&amp;&#34;quoted&#34;-part-" in page
+    assert "<b>24" not in page
+    assert "<i>" not in page
+    assert "://" not in page
+    assert "<script" not in page
+    assert whole.bundle.sha256 in page
+    assert f"{whole.limit.distance:.4g}" in page
+    assert "6 that there are allow no better promise than 14.3 %" in page
+    assert str(evaluation.escapes) in page
+    assert str(dataset.root) not in page
+
+
+def test_the_report_says_plainly_that_there_were_no_test_pictures(whole: Fitted) -> None:
+    page = report_of(whole, None, metrics_of(whole, None, seconds=1))
+    assert "There were no test pictures" in page
+    assert "AUROC" not in page
+    assert "The most unusual good parts" in page
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", list(LossName))
+def test_every_loss_learns_and_the_same_seed_gives_the_same_bytes(
+    dataset: DataSet, small: Fitted, loss: LossName
+) -> None:
+    first = small if loss is LossName.CLASSIFY else fitted_to(dataset, loss=loss)
+    assert fitted_to(dataset, loss=loss).archive == first.archive
+    assert first.learned.trained.separation > 0.7
+    assert first.bundle.manifest.training.loss == loss.value
+
+
+def test_another_seed_gives_another_model(dataset: DataSet, small: Fitted) -> None:
+    assert fitted_to(dataset, seed=1).archive != small.archive
+
+
+@pytest.mark.slow
+def test_good_only_learns_from_no_picture_of_a_defect(dataset: DataSet) -> None:
+    fitted = fitted_to(dataset, is_good_only=True)
+    assert fitted.bundle.manifest.labels == ()
+    assert fitted.bundle.manifest.training.defect_parts == 0
+    verdict = fitted.inspector.inspect(fitted.learned.first).verdict
+    assert verdict.nearest_label is None
+    page = report_of(fitted, None, metrics_of(fitted, None, seconds=1))
+    assert "it was shown no picture of a real defect" in page
+
+
+def test_five_good_parts_make_a_model(dataset: DataSet) -> None:
+    few = DataSet(root=dataset.root, train=tuple(dataset.train_of("good")[:5]), test=())
+    fitted = fitted_to(few)
+    assert fitted.limit.parts == 1
+    assert fitted.limit.guarantee == 0.5
+
+
+def test_grey_pictures_make_a_model_without_the_colour_channels(tmp_path: Path, dataset: DataSet) -> None:
+    for sample in dataset.train_of("good")[:8]:
+        write_picture(
+            tmp_path / "train" / "good" / sample.path.name, cv2.imread(str(sample.path), cv2.IMREAD_GRAYSCALE)
+        )
+    fitted = fitted_to(open_dataset(tmp_path))
+    assert not fitted.bundle.manifest.frame.is_colour
+    assert not fitted.bundle.manifest.map.is_colour
+    assert len(report_of(fitted, None, metrics_of(fitted, None, seconds=1))) > 10_000
+
+
+def test_pictures_that_have_nothing_in_common_are_refused(tmp_path: Path) -> None:
+    for number in range(10):
+        noise = np.kron(pixels(number, side=16), np.ones((8, 8, 1), np.uint8))
+        write_picture(tmp_path / "train" / "good" / f"{number}.png", noise)
+    dataset = open_dataset(tmp_path)
+    check_one_format(dataset.train)
+    with pytest.raises(TrainingError) as caught:
+        fitted_to(dataset)
+    assert "\n" not in str(caught.value)
