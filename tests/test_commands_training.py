@@ -1,0 +1,239 @@
+"""The command `training` as people type it: exit codes, one sentence where something is wrong, nothing left behind."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from tests.picture_folders import fill, pixels, png, write_picture
+from training.__main__ import main
+from training.commands.connector import write
+from training.loop import TrainingSettings
+
+COARSE = ["--grid", "16x18"]
+
+
+def run(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-W", "error", "-m", "training", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def tree(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def sentence_of(done: "subprocess.CompletedProcess[str]") -> str:
+    """The one sentence of a run that failed."""
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("training: ")
+    return lines[0]
+
+
+def nine_good(root: Path) -> Path:
+    fill(root / "good", 9)
+    return root / "good" / "part-0003.png"
+
+
+def no_folder(root: Path) -> None:
+    pass
+
+
+def no_pictures(root: Path) -> None:
+    (root / "good").mkdir(parents=True)
+
+
+def one_picture(root: Path) -> None:
+    fill(root / "good", 1)
+
+
+def a_text_file_named_png(root: Path) -> None:
+    nine_good(root).write_text("not a picture")
+
+
+def a_truncated_jpeg(root: Path) -> None:
+    nine_good(root).write_bytes(cv2.imencode(".jpg", pixels(1))[1].tobytes()[:-200])
+
+
+def mixed_sizes(root: Path) -> None:
+    write_picture(nine_good(root), pixels(3, side=64))
+
+
+def grey_among_colour(root: Path) -> None:
+    write_picture(nine_good(root), pixels(3, is_grey=True))
+
+
+def an_empty_class(root: Path) -> None:
+    nine_good(root)
+    (root / "bent").mkdir()
+
+
+def sixteen_bits(root: Path) -> None:
+    write_picture(nine_good(root), pixels(3).astype(np.uint16) * 256)
+
+
+def transparent(root: Path) -> None:
+    nine_good(root).write_bytes(png(np.dstack([pixels(3), pixels(4, is_grey=True)])))
+
+
+def capital_good(root: Path) -> None:
+    fill(root / "Good", 9)
+
+
+def the_same_picture_twice(root: Path) -> None:
+    nine_good(root)
+    write_picture(root / "bent" / "part-0100.png", pixels(3))
+
+
+def the_same_part_in_train_and_test(root: Path) -> None:
+    write_picture(root / "train" / "good" / "part-77__0.png", pixels(300))
+    write_picture(root / "test" / "bent" / "part-77__1.png", pixels(301))
+
+
+def pictures_of_anything(root: Path) -> None:
+    for number in range(9):
+        noise = np.kron(pixels(number, side=16), np.ones((8, 8, 1), np.uint8))
+        write_picture(root / "train" / "good" / f"{number}.png", noise)
+
+
+WRONG: list[tuple[Callable[[Path], None], str]] = [
+    (no_folder, "data: there is no such folder"),
+    (no_pictures, "data/good: no pictures in this folder .*: remove the folder or fill it"),
+    (one_picture, "1 good part to train on, at least 5 are needed"),
+    (a_text_file_named_png, "part-0003.png: this is no picture, whatever its name says"),
+    (a_truncated_jpeg, "part-0003.png: the picture is damaged or was cut off"),
+    (mixed_sizes, "part-0003.png is 64x64 pixels but .*part-000.*.png is 48x48 pixels"),
+    (grey_among_colour, "part-0003.png is grey but .* is colour"),
+    (an_empty_class, "data/bent: no pictures in this folder"),
+    (sixteen_bits, "part-0003.png: 16 bit per channel; save it as 8 bit"),
+    (transparent, "part-0003.png: the picture is partly transparent; save it without transparency"),
+    (capital_good, "data/Good: call the folder of good parts 'good'"),
+    (the_same_picture_twice, "is the same picture as .*: remove one of the two"),
+    (the_same_part_in_train_and_test, "show the same part: it may be in train or in test"),
+    (pictures_of_anything, "hardly any synthetic defect can be seen .*is it one kind of part"),
+]
+
+
+@pytest.mark.parametrize(("make", "sentence"), WRONG, ids=[make.__name__ for make, _ in WRONG])
+def test_a_wrong_folder_fails_with_one_sentence_and_leaves_nothing_behind(
+    tmp_path: Path, make: Callable[[Path], None], sentence: str
+) -> None:
+    make(tmp_path / "data")
+    before = tree(tmp_path)
+    assert re.search(sentence, sentence_of(run("fit", tmp_path / "data", "--out", tmp_path / "run", *COARSE)))
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "COMMAND"),
+        (["polish"], "invalid choice: 'polish'"),
+        (["fit"], "the following arguments are required: DATA, --out"),
+        (["fit", "data"], "--out"),
+        (["fit", "data", "--out", "run", "--loss", "guess"], "invalid choice: 'guess'"),
+        (["fit", "data", "--out", "run", "--overkill", "2"], "2 is not a share between 0 and 1"),
+        (["fit", "data", "--out", "run", "--overkill", "much"], "much"),
+        (["fit", "data", "--out", "run", "--seed", "x"], "--seed"),
+        (["fit", "data", "--out", "run", "--grid", "2x900"], "2x900 is no grid"),
+        (["fit", "data", "--out", "run", "--windows", "0"], "write one to four odd sides"),
+        (["fit", "data", "--out", "run", "--channels", "smell"], "smell: choose from lightness"),
+        (["evaluate", "run"], "DATA"),
+        (["connector"], "OUT"),
+    ],
+)
+def test_wrong_use_is_told_with_exit_code_2(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+def test_wrong_use_ends_the_process_with_2_and_help_with_0() -> None:
+    assert run("fit").returncode == 2
+    assert run("fit", "--help").returncode == 0
+
+
+def test_an_out_folder_that_exists_is_found_before_anything_is_read(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "bundle").write_text("precious")
+    words = sentence_of(run("fit", tmp_path / "no data", "--out", tmp_path / "run"))
+    assert "run is already there: choose another name or remove it" in words
+    assert (tmp_path / "run" / "bundle").read_text() == "precious"
+
+
+def test_evaluating_what_is_no_model_is_one_sentence(tmp_path: Path) -> None:
+    nine_good(tmp_path / "data")
+    (tmp_path / "bundle").write_text("no bundle")
+    assert "no model bundle" in sentence_of(run("evaluate", tmp_path / "bundle", tmp_path / "data"))
+    assert "nowhere" in sentence_of(run("evaluate", tmp_path / "nowhere", tmp_path / "data"))
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The options of a fit that takes a few seconds, in this process."""
+    monkeypatch.setattr("training.batches.POOL_SIZE", 1000)
+    monkeypatch.setattr("training.maps.SYNTHETIC_AT_LEAST", 60)
+    monkeypatch.setattr("training.loop.TrainingSettings", partial(TrainingSettings, steps=40, batch=96))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield COARSE
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def connector(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("connector") / "data"
+    write(root, parts=12, seed=0)
+    return root
+
+
+@pytest.mark.slow
+def test_fit_writes_a_run_and_evaluate_finds_the_same_figures(
+    tmp_path: Path, connector: Path, quick: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_folder, out = tmp_path / "run", tmp_path / "figures.json"
+    assert main(["fit", str(connector), "--out", str(run_folder), *quick]) == 0
+    assert tree(tmp_path) == ["run", "run/bundle", "run/metrics.json", "run/report.html"]
+    told = capsys.readouterr().out
+    assert "12 good and" in told
+    assert "2.0% was asked for; that takes 49 parts for calibration" in told
+    assert main(["evaluate", str(run_folder), str(connector), "--json", str(out)]) == 0
+    assert "AUROC" in capsys.readouterr().out
+    metrics, figures = (json.loads(path.read_text()) for path in (run_folder / "metrics.json", out))
+    assert figures == metrics["test"]
+    assert (run_folder / "report.html").read_text().startswith("<!doctype html>")
+
+
+@pytest.mark.slow
+def test_a_disk_that_fills_while_the_bundle_is_written_leaves_nothing_and_says_so(
+    tmp_path: Path, connector: Path, quick: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
+    try:
+        mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("there is no mount here")
+    if mounted.returncode != 0:
+        pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")
+    try:
+        assert main(["fit", str(connector), "--out", str(disk / "run"), *quick]) == 1
+        assert tree(disk) == []
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+    told = capsys.readouterr().err.strip()
+    assert told == f"training: {disk / 'run'} could not be written: No space left on device"

@@ -1,0 +1,100 @@
+"""The words of the report, and which pictures it shows."""
+
+from pathlib import Path
+
+import numpy as np
+
+from edge.inspection import Inspection, StageTimes
+from edge.verdict import Outcome, Reason, Verdict, fault
+from training.calibrate import conformal_limit
+from training.dataset import Sample
+from training.evaluate import Judged
+from training.gallery import PER_SECTION, scale_bar, scale_steps, sections_of, unusual_good_parts
+from training.plots import Group, plot_embedding, plot_losses, plot_margins
+from training.report import promise_of
+
+
+def judged(label: str, number: int, distance: float | None) -> Judged:
+    verdict = fault(Reason.MISALIGNED, "fit 0.10 is below 0.50")
+    if distance is not None:
+        is_within = distance <= 1
+        verdict = Verdict(
+            outcome=Outcome.OK if is_within else Outcome.NG,
+            reason=Reason.WITHIN_LIMIT if is_within else Reason.TOO_FAR,
+            distance=distance,
+            limit=1.0,
+            cell=(0, 12),
+        )
+    path = Path("test") / label / f"{number}.png"
+    return Judged(sample=Sample(path=path, label=label, part=path.stem), verdict=verdict, ms=1.0)
+
+
+def shown(parts: list[Judged]) -> dict[str, list[str]]:
+    by_path = {part.sample.path: part for part in parts}
+
+    def look(sample: Sample) -> Inspection:
+        verdict = by_path[sample.path].verdict
+        cell_map = None if verdict.distance is None else np.zeros((12, 13), np.uint8)
+        return Inspection(verdict=verdict, times=StageTimes(), cell_map=cell_map)
+
+    sections = [*sections_of(parts, look), unusual_good_parts([part for part in parts if part.is_good], look)]
+    return {section.title: [exhibit.file for exhibit in section.exhibits] for section in sections}
+
+
+def test_the_promise_is_told_in_parts_of_a_thousand() -> None:
+    words = promise_of(conformal_limit(range(100), overkill=0.02)).replace("\N{NO-BREAK SPACE}", " ")
+    assert words == "Of 1,000 good parts like these, at most about 20 will be rejected (2.0 %)."
+
+
+def test_a_promise_that_too_few_parts_allow_says_how_many_it_takes() -> None:
+    words = promise_of(conformal_limit(range(52), overkill=0.01))
+    assert "at most about 19 will be rejected" in words
+    assert "1.0 % was asked for; that takes 99 good parts kept apart" in words
+    assert "the 52 that there are allow no better promise than 1.9 %" in words
+
+
+def test_escapes_and_overkills_are_shown_worst_first() -> None:
+    good = [judged("good", number, distance) for number, distance in enumerate([0.2, 1.5, 2.5])]
+    bent = [judged("bent", number, distance) for number, distance in enumerate([0.9, 0.3, 4.0, None], start=4)]
+    found = shown([*good, *bent])
+    assert found["Escapes"] == ["bent/5.png", "bent/4.png"]
+    assert found["Overkills"] == ["good/2.png", "good/1.png"]
+    assert found["Defects caught best"] == ["bent/6.png"]
+    assert found["Parts that could not be judged"] == ["bent/7.png"]
+    assert found["The most unusual good parts"][0] == "good/2.png"
+
+
+def test_where_nothing_went_wrong_the_nearest_are_shown() -> None:
+    found = shown([judged("good", number, 0.1 * number) for number in range(6)] + [judged("bent", 9, 3.0)])
+    assert found["Escapes: none"] == ["bent/9.png"]
+    assert found["Overkills: none"][0] == "good/5.png"
+
+
+def test_a_hundred_escapes_do_not_make_a_hundred_pictures() -> None:
+    found = shown([judged("bent", number, 0.5) for number in range(100)])
+    assert len(found["Escapes"]) == PER_SECTION
+    assert "Overkills" not in found
+
+
+def test_the_scale_of_the_map_is_fixed() -> None:
+    assert scale_steps() == [-3, 0, 3, 6, 9, 12, 15]
+    assert scale_bar().startswith("data:image/png;base64,")
+
+
+def test_plots_are_the_same_bytes_for_the_same_values() -> None:
+    random = np.random.default_rng(0)
+    margins = [Group(name="good", values=random.random(9), marker="o", colour="#111111")]
+    points = [
+        Group(name="good", values=random.normal(size=(9, 128)), marker="o", colour="#111111"),
+        Group(name="none", values=np.zeros((0, 0)), marker="^", colour="#222222"),
+    ]
+    centroid = np.zeros(128)
+    assert plot_margins(margins) == plot_margins(margins)
+    assert plot_embedding(points, centroid=centroid, limit=3.0) == plot_embedding(points, centroid=centroid, limit=3.0)
+    assert plot_losses([3.0]) == plot_losses([3.0])
+    assert "good: 9, from" in plot_margins(margins).alt
+
+
+def test_a_kind_without_parts_does_not_break_the_plot() -> None:
+    empty = Group(name="defective, test", values=np.zeros(0), marker="^", colour="#111111")
+    assert "none" in plot_margins([empty]).alt
