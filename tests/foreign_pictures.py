@@ -1,6 +1,7 @@
 """Pictures of something else: whatever may lie in a fixture, or on a sensor, but the part that was taught."""
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -14,21 +15,25 @@ Generator = np.random.Generator
 Drawer = Callable[[int, int, Generator], np.ndarray]
 
 
+def grain(shape: tuple[int, ...], random: Generator, *, spread: float) -> np.ndarray:
+    return random.standard_normal(shape, dtype=np.float32) * np.float32(spread)
+
+
 def uniform_noise(width: int, height: int, random: Generator) -> np.ndarray:
-    return random.integers(0, 256, (height, width, 3))
+    return random.integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
 def grey_noise(width: int, height: int, random: Generator) -> np.ndarray:
     level, spread = random.uniform(0, 255), np.exp(random.uniform(0, 4.5))
-    return random.normal(level, spread, (height, width, 1))
+    return grain((height, width, 1), random, spread=spread) + np.float32(level)
 
 
 def smooth_noise(width: int, height: int, random: Generator) -> np.ndarray:
     """Clouds of any size, in colour, stretched over a random range."""
     side = int(np.exp(random.uniform(np.log(2), np.log(width / 2))))
-    clouds = random.normal(0, 1, (max(2, height // side), max(2, width // side), 3))
+    clouds = grain((max(2, height // side), max(2, width // side), 3), random, spread=random.uniform(10, 80))
     clouds = cv2.resize(clouds, (width, height), interpolation=cv2.INTER_CUBIC)
-    return random.uniform(40, 200) + clouds * random.uniform(10, 80) + random.normal(0, 2, clouds.shape)
+    return clouds + np.float32(random.uniform(40, 200)) + grain((height, width, 1), random, spread=2)
 
 
 def flat_colour(width: int, height: int, random: Generator) -> np.ndarray:
@@ -36,7 +41,7 @@ def flat_colour(width: int, height: int, random: Generator) -> np.ndarray:
 
 
 def black(width: int, height: int, random: Generator) -> np.ndarray:
-    return np.abs(random.normal(0, random.choice([0.0, 0.5, 2.0]), (height, width, 1)))
+    return np.abs(grain((height, width, 1), random, spread=random.choice([0.0, 0.5, 2.0])))
 
 
 def white(width: int, height: int, random: Generator) -> np.ndarray:
@@ -53,13 +58,14 @@ def shapes(width: int, height: int, random: Generator) -> np.ndarray:
         else:
             turned = cv2.boxPoints((middle, (radius, random.uniform(0.2, 2) * radius), random.uniform(0, 90)))
             cv2.fillPoly(picture, [turned.astype(np.int32)], colour, cv2.LINE_AA)
-    return picture + random.normal(0, 1.5, picture.shape)
+    return picture + grain((height, width, 1), random, spread=1.5)
 
 
 def gradient(width: int, height: int, random: Generator) -> np.ndarray:
     across, down = np.linspace(-1, 1, width)[None, :, None], np.linspace(-1, 1, height)[:, None, None]
     slope = random.uniform(-100, 100, (2, 3))
-    return random.uniform(30, 220, 3) + across * slope[0] + down * slope[1] + random.normal(0, 1, (height, width, 1))
+    light = random.uniform(30, 220, 3) + across * slope[0] + down * slope[1]
+    return light + grain((height, width, 1), random, spread=1)
 
 
 def checkerboard(width: int, height: int, random: Generator) -> np.ndarray:
@@ -79,7 +85,12 @@ def digits(width: int, height: int, random: Generator) -> np.ndarray:
 
 
 def connector(random: Generator) -> Pixels:
-    return render(seed=5, part=int(random.integers(1000)))
+    return _rendered(int(random.integers(40)))
+
+
+@lru_cache(maxsize=40)
+def _rendered(part: int) -> Pixels:
+    return render(seed=5, part=part)
 
 
 def mirrored_connector(width: int, height: int, random: Generator) -> np.ndarray:
@@ -102,21 +113,21 @@ def connector_without_pins(width: int, height: int, random: Generator) -> np.nda
     """The wrong variant: an empty housing, its floor closed."""
     picture = connector(random).copy()
     floor = picture[100:380, 60:580]
-    floor[:] = cv2.GaussianBlur(floor, (0, 0), 25) + random.normal(0, 1.5, floor.shape)
+    floor[:] = cv2.blur(cv2.blur(floor, (61, 61)), (61, 61)) + np.abs(grain((*floor.shape[:2], 1), random, spread=2))
     return resized(picture, width, height)
 
 
 def empty_fixture(width: int, height: int, random: Generator) -> np.ndarray:
     """The plate with its screws, nothing on it, in the light of that moment."""
-    part = int(random.integers(1000))
-    picture = render(seed=5, part=part).astype(np.float32)
+    part = int(random.integers(40))
+    picture = _rendered(part).astype(np.float32)
     view = View.drawn(stream(5, part, "placement", 0))
     mask = np.zeros(picture.shape[:2], np.uint8)
     for depth in (-26.0, 0.0, 30.0):
         fill(mask, view.project(at_height(OUTLINE, depth)), 255, scale=1)
     mask = cv2.dilate(mask, np.ones((45, 45), np.uint8))
-    brush = random.normal(0, 1, mask.shape).astype(np.float32)
-    plate = picture[:8].mean(axis=(0, 1)) + 5 * (cv2.blur(brush, (51, 3)) / cv2.blur(brush, (51, 3)).std())[..., None]
+    brush = cv2.blur(grain(mask.shape, random, spread=1), (51, 3))
+    plate = picture[:8].mean(axis=(0, 1)) + (5 / brush.std() * brush)[..., None]
     return resized(np.where(mask[..., None] > 0, plate, picture), width, height)
 
 
