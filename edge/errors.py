@@ -14,8 +14,8 @@
         ├── DeviceTimeout      it did not answer in time
         └── DeviceFault        it answered, and wrongly
 
-Each message is one plain sentence: what is wrong, where, and what to do. Below the station there are exceptions, above it
-there are verdicts.
+Each message is one plain sentence: what is wrong, where, and what to do. Below the station there are exceptions, above
+it there are verdicts.
 """
 
 from edge.verdict import Reason

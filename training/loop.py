@@ -15,7 +15,7 @@ from edge.preprocess import FloatArray
 from edge.settings import Grid
 from training.batches import Batches
 from training.errors import TrainingError
-from training.losses import GOOD, ClassifyLoss, ContrastiveLoss, TripletLoss
+from training.losses import GOOD, ClassifyLoss, ContrastiveLoss, JudgementLoss, TripletLoss
 from training.miners import AnchoredTriplets, RandomPairs, every_sample
 from training.network import EmbeddingNet, start_local
 from training.progress import progress
@@ -54,7 +54,7 @@ class Trained:
     separation: float  # AUROC of good against synthetic and labelled defects, on the last batches
 
 
-THREADS = 2  # always the same number: sums split over more threads round differently
+THREADS = 1  # sums split over threads round differently, and layers of this size gain nothing from more
 EARLY_STEP = 300
 COLLAPSED_SEPARATION = 0.6
 CHECK_BATCHES = 4
@@ -68,7 +68,8 @@ def train(batches: Batches, grid: Grid, *, labels: int, settings: TrainingSettin
     network = EmbeddingNet(grid.rows * grid.columns, settings.hidden)
     start_local(network, grid)
     loss_of, miner = _loss_and_miner(settings, labels=labels)
-    parameters = [*network.parameters(), *loss_of.parameters()]
+    judgement = JudgementLoss()
+    parameters = [*network.parameters(), *loss_of.parameters(), *judgement.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, total_steps=settings.steps)
 
@@ -76,7 +77,7 @@ def train(batches: Batches, grid: Grid, *, labels: int, settings: TrainingSettin
     for step in progress(range(settings.steps), f"training ({settings.loss})"):
         maps, targets = batches.draw()  # (N, cells), (N,)
         embeddings = network(maps)  # (N, 128)
-        loss = loss_of(embeddings, targets, miner(embeddings.detach(), targets))
+        loss = loss_of(embeddings, targets, miner(embeddings.detach(), targets)) + judgement(embeddings, targets)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -1,4 +1,4 @@
-"""Three losses on squared Euclidean distances: `loss(embeddings, labels, indices) -> scalar`, always.
+"""The client's three losses, `loss(embeddings, labels, indices) -> scalar` always, and one on the judged distance.
 
 Only `squared_distances` knows how a distance is made; every margin here is stated on the plain (not squared) distance.
 Label 0 is the good part, positive labels are the defects', SYNTHETIC marks defects that were made up.
@@ -16,6 +16,29 @@ GOOD, SYNTHETIC = 0, -1
 def squared_distances(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     """(N, D), (N, D) → (N,) squared Euclidean distances, never negative."""
     return (first - second).square().sum(dim=1)
+
+
+class JudgementLoss(nn.Module):
+    """Cross-entropy of good against defective, told by nothing but the distance to the good parts' centroid.
+
+    The three losses shape the embedding; the station judges by this one distance, and what is not trained for it may
+    leave a defect near the centre that every layer before has seen. Scale and middle are learned along.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(1.0))
+        self.middle = nn.Parameter(torch.tensor(5.0))  # in units of the embedding; it grows to meet it
+
+    def forward(self, embeddings: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """embeddings: (N, D). labels: (N,). The centroid is that of the batch's good parts; without any: zero."""
+        is_good = labels == GOOD
+        if not is_good.any():
+            return embeddings.sum() * 0.0
+        centroid = embeddings[is_good].mean(dim=0, keepdim=True)
+        distances = (squared_distances(embeddings, centroid) + 1e-6).sqrt()  # (N,)
+        scores = self.scale * (distances - self.middle)
+        return functional.binary_cross_entropy_with_logits(scores, (~is_good).float())
 
 
 class ClassifyLoss(nn.Module):
