@@ -27,7 +27,7 @@ from edge.settings import MapSettings, Share, Strict
 from edge.verdict import Outcome
 
 FORMAT_VERSION = 1  # refused if newer; older formats are read by the version that wrote them
-LARGEST_BUNDLE_BYTES = 64 * 2**20
+LARGEST_BUNDLE_BYTES = 128 * 2**20
 LARGEST_MANIFEST_BYTES = 2**20
 LARGEST_ARRAYS_BYTES = 256 * 2**20  # expanded
 MOST_GOLDEN_PIXELS = 100_000_000  # of all golden pictures together

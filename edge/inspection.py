@@ -101,7 +101,7 @@ class Inspector:
         return judge(score, limit=limit.distance, map_limit=limit.map_mean)
 
 
-DISTANCE_TOLERANCE = 1e-2  # of the golden distance: another processor rounds a few map cells the other way
+DISTANCE_TOLERANCE = 1e-2  # of the calibrated limit: another processor rounds a few map cells the other way
 MAP_TOLERANCE_LEVELS = 2
 
 
@@ -115,7 +115,7 @@ def self_test(bundle: Bundle, inspector: Inspector) -> None:
         difference = int(np.max(cv2.absdiff(found.cell_map, golden.cell_map)))
         if difference > MAP_TOLERANCE_LEVELS:
             raise ModelError(f"self-test: the map of {entry.picture} differs by {difference} levels on this device")
-        if abs(distance - entry.distance) > DISTANCE_TOLERANCE * bundle.manifest.limit.distance:
+        if abs(distance - entry.distance) > DISTANCE_TOLERANCE * bundle.manifest.limit.calibrated:
             raise ModelError(f"self-test: {entry.picture} is at {distance:.4f} here, {entry.distance:.4f} was taught")
         if found.verdict.outcome is not entry.outcome:
             raise ModelError(f"self-test: {entry.picture} is {found.verdict.outcome} here, {entry.outcome} was taught")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.errors import EdgeError
-from training.dataset import DataSet, open_dataset
+from training.dataset import DataSet, check_trainable, open_dataset
 from training.evaluate import as_json, evaluate, judge_all
 from training.fit import FitSettings, fit
 from training.loop import LossName, TrainingSettings
@@ -73,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows: list[Row] = []
     try:
         for dataset in [open_dataset(folder) for folder in options.data]:
+            check_trainable(dataset, is_good_only=True)
             for loss in options.losses:
                 for seed in range(options.seeds):
                     rows.append(measure(dataset, loss=LossName(loss), network=options.network, seed=seed))

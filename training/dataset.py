@@ -96,7 +96,9 @@ def check_trainable(dataset: DataSet, *, is_good_only: bool) -> None:
             f"{dataset.root}: {_counted(len(good_parts), 'good part')} to train on, "
             f"at least {SMALLEST_GOOD_PARTS} are needed (50 or more are better)"
         )
-    used = dataset.train_of(GOOD) if is_good_only else list(dataset.train)
+    used = dataset.train_of(GOOD)  # first, so that the others are measured by the good parts
+    if not is_good_only:
+        used += [sample for sample in dataset.train if sample.label != GOOD]
     check_one_format([*used, *dataset.test])
     _check_no_twins(used, dataset.test)
 

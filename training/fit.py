@@ -28,7 +28,7 @@ from edge.settings import MapSettings
 from edge.verdict import Outcome
 from training.batches import Batches, LabelledMaps
 from training.calibrate import Limit, conformal_limit
-from training.dataset import GOOD, DataSet, LazyFrames, Sample, check_trainable, digest_of, split_by_part
+from training.dataset import GOOD, DataSet, LazyFrames, Sample, digest_of, split_by_part
 from training.errors import TrainingError
 from training.evaluate import Judged, judge_all
 from training.export import check_parity, to_onnx
@@ -42,6 +42,7 @@ SMALLEST_FIT_SHARE = 0.6  # of the worst good part's fit
 MAP_MEAN_DEVIATIONS = 10.0
 PROVISIONAL = 1e9  # the limit while the limit is being found
 GOLDEN_OF_EACH = 2
+LARGE_PICTURE_PIXELS = 4_000_000  # several of them would make the bundle unwieldy
 GOLDEN_TRIES = 8
 GOLDEN_FROM_LEARNED = 10
 GOLDEN_MARGIN = 0.1  # how far from the limit a golden part lies, as a share of it
@@ -96,8 +97,10 @@ class Fitted:
 
 
 def fit(dataset: DataSet, settings: FitSettings) -> Fitted:
-    """Train, calibrate and pack one model. Raises DataSetError, TrainingError or ExportError in one sentence."""
-    check_trainable(dataset, is_good_only=settings.is_good_only)
+    """Train, calibrate and pack one model from a data set that `check_trainable` has passed.
+
+    Raises TrainingError or ExportError in one sentence.
+    """
     learned = learn(dataset, settings)
     network = to_onnx(learned.trained.network)
     embedder = OnnxEmbedder(network, cells=learned.good.maps[0].size)
@@ -239,20 +242,22 @@ def _draft_manifest(learned: Learned, settings: FitSettings) -> Manifest:
 def _golden(
     inspector: Inspector, learned: Learned, *, seed: int
 ) -> tuple[tuple[GoldenResult, ...], tuple[Golden, ...]]:
-    """Two parts that are clearly good and two that are clearly not, with what the device must find for them."""
+    """Two parts that are clearly good and two that are clearly not (large pictures: one), with what must be found."""
+    is_large = learned.first.width * learned.first.height > LARGE_PICTURE_PIXELS
+    of_each = 1 if is_large else GOLDEN_OF_EACH
     results: list[GoldenResult] = []
     golden: list[Golden] = []
     for frame in _golden_candidates(learned, np.random.default_rng(seed)):
         found = inspector.inspect(frame)
         margin, outcome = found.verdict.margin, found.verdict.outcome
-        wanted = sum(result.outcome is outcome for result in results) < GOLDEN_OF_EACH
+        wanted = sum(result.outcome is outcome for result in results) < of_each
         if found.cell_map is None or found.embedding is None or margin is None or found.verdict.distance is None:
             continue
         if wanted and abs(margin - 1.0) > GOLDEN_MARGIN:
             name = f"golden/{len(results)}.png"
             results.append(GoldenResult(picture=name, outcome=outcome, distance=found.verdict.distance))
             golden.append(Golden(frame=frame, cell_map=found.cell_map, embedding=found.embedding))
-        if len(results) == 2 * GOLDEN_OF_EACH:
+        if len(results) == 2 * of_each:
             break
     if len({result.outcome for result in results}) < 2:
         raise TrainingError(

@@ -6,9 +6,11 @@ import time
 from pathlib import Path
 
 from edge.settings import Channel, Grid, MapSettings
-from training.dataset import open_dataset
+from training.dataset import check_trainable, open_dataset
 from training.network_names import NETWORKS
 from training.run_folder import RunFolder
+
+LONGEST_NAME = 64
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -19,12 +21,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--loss", choices=["classify", "siamese", "triplet"], default="classify")
     parser.add_argument("--network", choices=sorted(NETWORKS), default="256-256", help="hidden layers")
     parser.add_argument("--good-only", action="store_true", help="do not learn from pictures of defects")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=_whole, default=0, help="the same seed gives the same model")
     parser.add_argument(
         "--overkill", type=_share, default=0.02, metavar="SHARE", help="good parts that may be rejected"
     )
-    parser.add_argument("--product", default="part", help="name of the part, travels in the bundle")
-    parser.add_argument("--serial", type=int, default=1, help="must grow with every model that a station gets")
+    parser.add_argument("--product", type=_name, default="part", help="name of the part, travels in the bundle")
+    parser.add_argument("--serial", type=_whole, default=1, help="must grow with every model that a station gets")
     parser.add_argument("--grid", type=_grid, default=Grid(), metavar="ROWSxCOLUMNS", help="cells of the map (36x39)")
     parser.add_argument("--windows", type=_windows, default=(1, 3), help="sides of the windows in cells (1,3)")
     parser.add_argument("--channels", type=_channels, default=tuple(Channel), help="comma-separated; all by default")
@@ -35,8 +37,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Train and write RUN, whole or not at all."""
     folder = RunFolder(arguments.out)
     dataset = open_dataset(arguments.data)
+    check_trainable(dataset, is_good_only=arguments.good_only)
     print(f"{arguments.data}: {_counts(dataset.train)} to train on, {_counts(dataset.test)} to test on")
 
+    from training.commands.evaluate import as_text
     from training.evaluate import evaluate, judge_all  # after the folder was looked at: torch takes seconds to load
     from training.fit import FitSettings, fit
     from training.loop import LossName, TrainingSettings
@@ -63,6 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
             "report.html": report_of(fitted, evaluation, metrics).encode(),
         }
     )
+    if evaluation is not None:
+        print(as_text(evaluation))
     limit = fitted.limit
     print(
         f"limit {limit.distance:.3f} from {limit.parts} good parts kept apart: at most {limit.guarantee:.1%} overkill"
@@ -84,6 +90,19 @@ def _share(text: str) -> float:
     if not 0 < value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a share between 0 and 1")
     return value
+
+
+def _whole(text: str) -> int:
+    value = int(text)
+    if not 0 <= value < 2**31:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 to {2**31 - 1}")
+    return value
+
+
+def _name(text: str) -> str:
+    if not 1 <= len(text) <= LONGEST_NAME:
+        raise argparse.ArgumentTypeError(f"a name has 1 to {LONGEST_NAME} characters, not {len(text)}")
+    return text
 
 
 def _grid(text: str) -> Grid:
