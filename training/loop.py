@@ -15,7 +15,7 @@ from edge.preprocess import FloatArray
 from edge.settings import Grid
 from training.batches import Batches
 from training.errors import TrainingError
-from training.losses import GOOD, ClassifyLoss, ContrastiveLoss, JudgementLoss, TripletLoss
+from training.losses import GOOD, ClassifyLoss, ContrastiveLoss, TripletLoss
 from training.miners import AnchoredTriplets, RandomPairs, every_sample
 from training.network import EmbeddingNet, start_local
 from training.progress import progress
@@ -68,8 +68,7 @@ def train(batches: Batches, grid: Grid, *, labels: int, settings: TrainingSettin
     network = EmbeddingNet(grid.rows * grid.columns, settings.hidden)
     start_local(network, grid)
     loss_of, miner = _loss_and_miner(settings, labels=labels)
-    judgement = JudgementLoss()
-    parameters = [*network.parameters(), *loss_of.parameters(), *judgement.parameters()]
+    parameters = [*network.parameters(), *loss_of.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, total_steps=settings.steps)
 
@@ -77,7 +76,7 @@ def train(batches: Batches, grid: Grid, *, labels: int, settings: TrainingSettin
     for step in progress(range(settings.steps), f"training ({settings.loss})"):
         maps, targets = batches.draw()  # (N, cells), (N,)
         embeddings = network(maps)  # (N, 128)
-        loss = loss_of(embeddings, targets, miner(embeddings.detach(), targets)) + judgement(embeddings, targets)
+        loss = loss_of(embeddings, targets, miner(embeddings.detach(), targets))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -21,8 +21,8 @@ def squared_distances(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor
 class JudgementLoss(nn.Module):
     """Cross-entropy of good against defective, told by nothing but the distance to the good parts' centroid.
 
-    The three losses shape the embedding; the station judges by this one distance, and what is not trained for it may
-    leave a defect near the centre that every layer before has seen. Scale and middle are learned along.
+    The station judges by this one distance, and an embedding that only learned to name defects may leave one near the
+    centre that every layer before has seen. Scale and middle are learned along.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,8 @@ class JudgementLoss(nn.Module):
 
 
 class ClassifyLoss(nn.Module):
-    """Negative log-likelihood of the label (softmax + NLL on PReLU(embedding), as in the client's SMNRT21).
+    """Negative log-likelihood of the label (softmax + NLL on PReLU(embedding), as in the client's SMNRT21), plus
+    JudgementLoss: of the three, this loss alone would not teach distances.
 
     labels: how many defect labels there are; synthetic defects are one class more.
     """
@@ -50,11 +51,13 @@ class ClassifyLoss(nn.Module):
     def __init__(self, labels: int) -> None:
         super().__init__()
         self.head = ClassifyHead(labels + 2)
+        self.judgement = JudgementLoss()
 
     def forward(self, embeddings: torch.Tensor, labels: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
         """embeddings: (N, D). labels: (N,). indices: (M,) which of them to learn from."""
         log_probabilities = self.head(embeddings[indices])  # (M, classes)
-        return functional.nll_loss(log_probabilities, labels[indices] % log_probabilities.shape[1])
+        named = functional.nll_loss(log_probabilities, labels[indices] % log_probabilities.shape[1])
+        return named + self.judgement(embeddings[indices], labels[indices])
 
 
 class ContrastiveLoss(nn.Module):
