@@ -241,6 +241,19 @@ def test_check_names_what_is_wrong(
     assert any(line.startswith(f"FAIL {failing}") and words in line for line in lines), lines
 
 
+@pytest.mark.parametrize("command", ["run", "check", "web"])
+def test_unknown_duplicate_and_out_of_range_keys_are_said_at_once(
+    command: str, station: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    station.write_text(STATION.replace("deadline_ms: 5000", "deadline_ms: -1") + "speed: 9\ndata: again\n")
+    assert main([command, "--config", str(station)]) == 1
+    said = "".join(capsys.readouterr())
+    assert "station.yaml:4: deadline_ms" in said
+    assert "station.yaml:8: speed: unknown key" in said
+    assert "station.yaml:9: data: written twice" in said
+    assert not (station.parent / "data").exists()
+
+
 def test_check_finds_a_damaged_database(station: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (station.parent / "data").mkdir()
     (station.parent / "data" / "records.sqlite").write_bytes(b"no database" * 100)
