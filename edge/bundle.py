@@ -7,111 +7,23 @@ must have exactly the size and kind that follow from the manifest, and its bound
 """
 
 import hashlib
-import json
 import math
 from dataclasses import dataclass
-from typing import Annotated, Literal, Self
 
 import cv2
 import numpy as np
-from pydantic import Field, ValidationError, model_validator
 
 from edge.archive import Array, Form, pack, pack_arrays, unpack, unpack_arrays
 from edge.errors import BundleError, PictureError
 from edge.frame import Frame, Pixels
+from edge.manifest import LARGEST_BUNDLE_BYTES, MANIFEST, FileEntry, FrameFormat, Manifest, parse_manifest
 from edge.picture_files import PNG_SIGNATURE, Kind, measure
 from edge.pictures import decode_picture
 from edge.preprocess import FloatArray, References
-from edge.quality import QualityLimits
-from edge.settings import MapSettings, Share, Strict
-from edge.verdict import Outcome
 
-FORMAT_VERSION = 1  # refused if newer; older formats are read by the version that wrote them
-LARGEST_BUNDLE_BYTES = 128 * 2**20
-LARGEST_MANIFEST_BYTES = 2**20
 LARGEST_ARRAYS_BYTES = 256 * 2**20  # expanded
-MOST_GOLDEN_PIXELS = 100_000_000  # of all golden pictures together
-MANIFEST, MANIFEST_DIGEST, NETWORK, ARRAYS = "manifest.json", "manifest.sha256", "embedder.onnx", "arrays.npz"
+MANIFEST_DIGEST, NETWORK, ARRAYS = "manifest.sha256", "embedder.onnx", "arrays.npz"
 EMBEDDING_SIZE = 128
-
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Label = Annotated[str, Field(min_length=1, max_length=64)]
-
-
-class FileEntry(Strict):
-    """One file of the bundle."""
-
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_./-]{0,63}$")
-    size: int = Field(ge=0, le=LARGEST_BUNDLE_BYTES)
-    sha256: Digest
-
-
-class FrameFormat(Strict):
-    """The only frames that this model judges."""
-
-    width: int = Field(ge=32, le=16384)
-    height: int = Field(ge=32, le=16384)
-    is_colour: bool
-
-
-class LimitRecord(Strict):
-    """The limit, and what it promises."""
-
-    distance: float = Field(gt=0, description="in use: larger is NG")
-    calibrated: float = Field(gt=0, description="as calibrated; stays when somebody moves the limit")
-    overkill_target: Share = Field(description="asked for")
-    overkill_guarantee: Share = Field(description="what the number of calibration parts allows")
-    calibration_parts: int = Field(ge=1)
-    map_mean: float = Field(gt=0, le=255, description="a map with a larger mean is of something else")
-    smallest_fit: float = Field(ge=-1, le=1, description="a worse alignment is a FAULT")
-
-
-class GoldenResult(Strict):
-    """What the device must find again for one picture of the bundle."""
-
-    picture: str = Field(pattern=r"^golden/[0-9]{1,3}\.png$")
-    outcome: Outcome
-    distance: float = Field(ge=0)
-
-
-class Training(Strict):
-    """Where the model comes from."""
-
-    loss: Literal["classify", "siamese", "triplet"]
-    network: tuple[int, ...]
-    is_good_only: bool
-    seed: int
-    data_sha256: Digest
-    good_parts: int = Field(ge=1)
-    defect_parts: int = Field(ge=0)
-    versions: dict[str, str]
-
-
-class Manifest(Strict):
-    """Everything about a model but its arrays."""
-
-    format_version: Literal[1] = 1
-    product: str = Field(min_length=1, max_length=64)
-    serial: int = Field(ge=0, lt=2**53)
-    frame: FrameFormat
-    map: MapSettings
-    quality: QualityLimits
-    limit: LimitRecord
-    labels: tuple[Label, ...] = ()
-    golden: tuple[GoldenResult, ...] = Field(min_length=1, max_length=32)
-    training: Training
-    files: tuple[FileEntry, ...] = ()
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        if self.map.is_colour and not self.frame.is_colour:
-            raise ValueError("the map needs colour and the frames are grey")
-        pictures = [entry.picture for entry in self.golden]
-        if len(set(pictures)) < len(pictures) or len(set(self.labels)) < len(self.labels):
-            raise ValueError("a label or golden picture is there twice")
-        if len(pictures) * self.frame.width * self.frame.height > MOST_GOLDEN_PIXELS:
-            raise ValueError(f"the golden pictures have more than {MOST_GOLDEN_PIXELS // 10**6} million pixels")
-        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,30 +97,6 @@ def decode(raw: bytes) -> Bundle:
         return _assembled(manifest, files, _digest(raw))
     except (ValueError, PictureError) as error:
         raise BundleError(f"the bundle's parts do not fit together: {error}") from error
-
-
-def parse_manifest(text: bytes) -> Manifest:
-    """The manifest in its JSON bytes. Raises BundleError for a newer format before looking at anything else."""
-    if len(text) > LARGEST_MANIFEST_BYTES:
-        raise BundleError(f"{MANIFEST} has {len(text)} bytes, more than {LARGEST_MANIFEST_BYTES}")
-    try:
-        said = json.loads(text)["format_version"]
-        version = int(said)
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
-        raise BundleError(f"{MANIFEST} is damaged: push the bundle again") from error
-    if isinstance(said, bool):
-        raise BundleError(f"{MANIFEST} is damaged: push the bundle again")
-    if version != FORMAT_VERSION:
-        raise BundleError(
-            f"bundle format {version} cannot be read, this version reads {FORMAT_VERSION}: "
-            "update kensa on this device or export the model with the matching version"
-        )
-    try:
-        return Manifest.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(step) for step in first["loc"])
-        raise BundleError(f"{MANIFEST}: {where + ': ' if where else ''}{first['msg']}") from error
 
 
 REFERENCE_ARRAYS = ("picture", "channels", "cell_mean", "cell_whitening", "log_mean", "log_deviation")

@@ -3,10 +3,11 @@
 import os
 from pathlib import Path
 
-from edge.bundle import LARGEST_BUNDLE_BYTES, Bundle, decode
+from edge.bundle import Bundle, decode
 from edge.errors import BundleError
 from edge.inspection import Inspector, self_test
 from edge.interfaces import Embedder
+from edge.manifest import LARGEST_BUNDLE_BYTES
 from edge.record import ModelName
 
 

@@ -6,22 +6,12 @@ import cv2
 import numpy as np
 import torch
 
-from edge.bundle import (
-    Bundle,
-    Centroids,
-    FrameFormat,
-    Golden,
-    GoldenResult,
-    LimitRecord,
-    Manifest,
-    Training,
-    decode,
-    encode,
-)
+from edge.bundle import Bundle, Centroids, Golden, decode, encode
 from edge.drivers.connector import Defect, DefectKind, render
 from edge.drivers.onnx import OnnxEmbedder
 from edge.frame import Frame
 from edge.inspection import Inspector
+from edge.manifest import FrameFormat, GoldenResult, LimitRecord, Manifest, Training
 from edge.preprocess import CellStatistics, grey_of, log_distances
 from edge.quality import limits_from
 from edge.settings import Channel, Grid, MapSettings

@@ -18,19 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.archive import BLOCK, MOST_FILES, pack, pack_arrays, unpack
-from edge.bundle import (
-    ARRAYS,
-    LARGEST_BUNDLE_BYTES,
-    LARGEST_MANIFEST_BYTES,
-    MANIFEST,
-    MANIFEST_DIGEST,
-    NETWORK,
-    Bundle,
-    decode,
-    encode,
-    parse_manifest,
-)
+from edge.bundle import ARRAYS, MANIFEST_DIGEST, NETWORK, Bundle, decode, encode
 from edge.errors import BundleError
+from edge.manifest import LARGEST_BUNDLE_BYTES, LARGEST_MANIFEST_BYTES, MANIFEST, parse_manifest
 from tests.small_model import Small
 
 Files = dict[str, bytes]

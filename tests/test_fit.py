@@ -19,7 +19,8 @@ from training.commands.connector import write
 from training.dataset import DataSet, check_one_format, open_dataset
 from training.errors import TrainingError
 from training.evaluate import evaluate, judge_all
-from training.fit import FitSettings, Fitted, fit
+from training.fit import Fitted, fit
+from training.learn import FitSettings
 from training.loop import LossName, TrainingSettings
 from training.report import metrics_of, report_of
 

@@ -25,7 +25,7 @@ VALUES = [
     "picture_files",
     "pictures",
 ]
-RULES = ["alignment", "archive", "bundle", "inspection", "judge", "preprocess", "quality", "scoring"]
+RULES = ["alignment", "archive", "bundle", "inspection", "judge", "manifest", "preprocess", "quality", "scoring"]
 INTERFACES = ["interfaces"]
 SHELL = [
     *("station", "takt", "worker", "daemon", "heartbeat"),

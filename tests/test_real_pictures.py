@@ -25,7 +25,8 @@ from edge.verdict import Outcome
 from tests.foreign_pictures import foreign_pictures
 from training.__main__ import main as training_main
 from training.dataset import GOOD, digest_of, open_dataset
-from training.fit import FitSettings, fit
+from training.fit import fit
+from training.learn import FitSettings
 from training.loop import TrainingSettings
 
 pytestmark = pytest.mark.slow

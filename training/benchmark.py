@@ -15,7 +15,8 @@ from pathlib import Path
 from edge.errors import EdgeError
 from training.dataset import DataSet, check_trainable, open_dataset
 from training.evaluate import as_json, evaluate, judge_all
-from training.fit import FitSettings, fit
+from training.fit import fit
+from training.learn import FitSettings
 from training.loop import LossName, TrainingSettings
 from training.network_names import NETWORKS
 

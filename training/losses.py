@@ -57,7 +57,8 @@ class ClassifyLoss(nn.Module):
         """embeddings: (N, D). labels: (N,). indices: (M,) which of them to learn from."""
         log_probabilities = self.head(embeddings[indices])  # (M, classes)
         named = functional.nll_loss(log_probabilities, labels[indices] % log_probabilities.shape[1])
-        return named + self.judgement(embeddings[indices], labels[indices])
+        judged: torch.Tensor = self.judgement(embeddings[indices], labels[indices])
+        return named + judged
 
 
 class ContrastiveLoss(nn.Module):

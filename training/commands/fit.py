@@ -42,7 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     from training.commands.evaluate import as_text
     from training.evaluate import evaluate, judge_all  # after the folder was looked at: torch takes seconds to load
-    from training.fit import FitSettings, fit
+    from training.fit import fit
+    from training.learn import FitSettings
     from training.loop import LossName, TrainingSettings
     from training.report import metrics_of, report_of
 

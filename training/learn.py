@@ -1,0 +1,99 @@
+"""From a data set to a trained network and its embeddings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from edge.bundle import Centroids
+from edge.frame import Frame
+from edge.preprocess import FloatArray
+from edge.settings import MapSettings
+from training.batches import Batches, LabelledMaps
+from training.dataset import GOOD, DataSet, LazyFrames, Sample, split_by_part
+from training.loop import Trained, TrainingSettings, embed, train
+from training.maps import GoodParts, labelled_maps, learn_good_parts
+from training.synthesis import MapPool
+
+CALIBRATION_SHARE = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitSettings:
+    """What `training fit` was asked for."""
+
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    map: MapSettings = field(default_factory=MapSettings)
+    is_good_only: bool = False
+    overkill: float = 0.02
+    product: str = "part"
+    serial: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """What training gives. embeddings_good: (N, 128). embeddings_defects: by label, (M, 128)."""
+
+    settings: MapSettings
+    learned_from: list[Sample]
+    kept_apart: list[Sample]
+    defective: list[Sample]
+    first: Frame
+    good: GoodParts
+    trained: Trained
+    embeddings_good: FloatArray
+    embeddings_defects: dict[str, FloatArray]
+
+    @property
+    def centroids(self) -> Centroids:
+        """Means of the embeddings."""
+        good = self.embeddings_good.mean(axis=0)
+        defects = [embeddings.mean(axis=0) for embeddings in self.embeddings_defects.values()]
+        return Centroids(good=good, defects=np.array(defects, dtype=np.float32).reshape(-1, len(good)))
+
+
+def learn(dataset: DataSet, settings: FitSettings) -> Learned:
+    """Everything up to the trained network and its embeddings."""
+    seed = settings.training.seed
+    learned_from, kept_apart = split_by_part(dataset.train_of(GOOD), share=CALIBRATION_SHARE, seed=seed)
+    frames = LazyFrames(learned_from)
+    first = frames[0]
+    map_settings = settings.map if first.is_colour else settings.map.for_grey()
+    good = learn_good_parts(frames, map_settings, np.random.default_rng(seed))
+    labels = () if settings.is_good_only else dataset.labels
+    defective = [sample for sample in dataset.train if sample.label in labels]
+    labelled = _labelled(defective, labels, good, map_settings)
+    pool = MapPool(good=good.maps.astype(np.float32), residues=good.residues)
+    batches = Batches(pool, labelled, size=settings.training.batch, seed=seed)
+    trained = train(batches, map_settings.grid, labels=len(labels), settings=settings.training)
+    return Learned(
+        settings=map_settings,
+        learned_from=learned_from,
+        kept_apart=kept_apart,
+        defective=defective,
+        first=first,
+        good=good,
+        trained=trained,
+        embeddings_good=embed(trained.network, good.maps),
+        embeddings_defects=_embeddings_by_label(trained, labelled, labels),
+    )
+
+
+def _labelled(
+    defective: Sequence[Sample], labels: Sequence[str], good: GoodParts, settings: MapSettings
+) -> LabelledMaps | None:
+    if not defective:
+        return None
+    maps = labelled_maps(defective, LazyFrames(defective), good, settings)
+    return LabelledMaps(maps=maps, labels=np.array([1 + labels.index(sample.label) for sample in defective]))
+
+
+def _embeddings_by_label(
+    trained: Trained, labelled: LabelledMaps | None, labels: Sequence[str]
+) -> dict[str, FloatArray]:
+    if labelled is None:
+        return {}
+    return {
+        label: embed(trained.network, labelled.maps[labelled.labels == number])
+        for number, label in enumerate(labels, start=1)
+    }

@@ -1,0 +1,107 @@
+"""A trained network becomes a bundle: its manifest, and golden parts that every device must judge the same."""
+
+import platform
+from collections.abc import Iterator
+from importlib.metadata import version
+
+import numpy as np
+
+from edge.bundle import Golden
+from edge.frame import Frame, Pixels
+from edge.inspection import Inspector
+from edge.manifest import FrameFormat, GoldenResult, LimitRecord, Manifest, Training
+from edge.preprocess import grey_of
+from edge.quality import limits_from
+from edge.verdict import Outcome
+from training.dataset import LazyFrames, digest_of
+from training.errors import TrainingError
+from training.learn import FitSettings, Learned
+from training.synthesis import with_defect
+
+SMALLEST_FIT_SHARE = 0.6  # of the worst good part's fit
+MAP_MEAN_DEVIATIONS = 10.0
+PROVISIONAL = 1e9  # the limit while the limit is being found
+GOLDEN_OF_EACH = 2
+LARGE_PICTURE_PIXELS = 4_000_000  # several of them would make the bundle unwieldy
+GOLDEN_TRIES = 8
+GOLDEN_FROM_LEARNED = 10
+GOLDEN_MARGIN = 0.1  # how far from the limit a golden part lies, as a share of it
+VERSIONS = ("numpy", "opencv-python-headless", "onnx", "onnxruntime", "torch")
+
+
+def draft_manifest(learned: Learned, settings: FitSettings) -> Manifest:
+    """Everything but limit, golden results and file list, which are found with its help."""
+    map_means = learned.good.maps.mean(axis=(1, 2))
+    return Manifest(
+        product=settings.product,
+        serial=settings.serial,
+        frame=FrameFormat(width=learned.first.width, height=learned.first.height, is_colour=learned.first.is_colour),
+        map=learned.settings,
+        quality=limits_from([grey_of(picture) for picture in learned.good.pictures]),
+        limit=LimitRecord(
+            distance=PROVISIONAL,
+            calibrated=PROVISIONAL,
+            overkill_target=settings.overkill,
+            overkill_guarantee=1.0,
+            calibration_parts=1,
+            map_mean=min(float(map_means.mean() + MAP_MEAN_DEVIATIONS * map_means.std()), 250.0),
+            smallest_fit=SMALLEST_FIT_SHARE * learned.good.smallest_fit,
+        ),
+        labels=tuple(learned.embeddings_defects),
+        golden=(GoldenResult(picture="golden/0.png", outcome=Outcome.NG, distance=0.0),),  # replaced with the real ones
+        training=Training(
+            loss=settings.training.loss.value,
+            network=settings.training.hidden,
+            is_good_only=settings.is_good_only,
+            seed=settings.training.seed,
+            data_sha256=digest_of([*learned.learned_from, *learned.kept_apart, *learned.defective]),
+            good_parts=len({sample.part for sample in learned.learned_from}),
+            defect_parts=len({(sample.label, sample.part) for sample in learned.defective}),
+            versions={"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
+        ),
+    )
+
+
+def golden_parts(
+    inspector: Inspector, learned: Learned, *, seed: int
+) -> tuple[tuple[GoldenResult, ...], tuple[Golden, ...]]:
+    """Two parts that are clearly good and two that are clearly not (large pictures: one), with what must be found."""
+    is_large = learned.first.width * learned.first.height > LARGE_PICTURE_PIXELS
+    of_each = 1 if is_large else GOLDEN_OF_EACH
+    results: list[GoldenResult] = []
+    golden: list[Golden] = []
+    for frame in _golden_candidates(learned, np.random.default_rng(seed)):
+        found = inspector.inspect(frame)
+        margin, outcome = found.verdict.margin, found.verdict.outcome
+        wanted = sum(result.outcome is outcome for result in results) < of_each
+        if found.cell_map is None or found.embedding is None or margin is None or found.verdict.distance is None:
+            continue
+        if wanted and abs(margin - 1.0) > GOLDEN_MARGIN:
+            name = f"golden/{len(results)}.png"
+            results.append(GoldenResult(picture=name, outcome=outcome, distance=found.verdict.distance))
+            golden.append(Golden(frame=frame, cell_map=found.cell_map, embedding=found.embedding))
+        if len(results) == 2 * of_each:
+            break
+    if len({result.outcome for result in results}) < 2:
+        raise TrainingError(
+            "the model does not tell its own good parts from obvious defects: "
+            "the good parts kept apart for calibration differ too much from those it learned from"
+        )
+    return tuple(results), tuple(golden)
+
+
+def _golden_candidates(learned: Learned, random: np.random.Generator) -> Iterator[Frame]:
+    """Frames of both outcomes, one at a time, because they may be large. Parts kept apart come first; where they are so
+    few that all lie near the limit that they set, parts that were learned from follow."""
+    defective = learned.defective[:: max(1, len(learned.defective) // 20)]
+    for samples in (learned.kept_apart, learned.learned_from[:GOLDEN_FROM_LEARNED]):
+        good = LazyFrames(samples)
+        yield from good
+        yield from LazyFrames(defective)
+        for frame in good:
+            yield from (_spoilt(frame, random) for _ in range(GOLDEN_TRIES))
+
+
+def _spoilt(frame: Frame, random: np.random.Generator) -> Frame:
+    pixels: Pixels = with_defect(frame.pixels, [frame.pixels], random)
+    return Frame(pixels=pixels, source=f"{frame.source} with a synthetic defect")
