@@ -20,7 +20,7 @@ PAGES = [
 ]
 
 
-LEFTOVERS = ("/work/", "/root/", "/home/", "@@")
+LEFTOVERS = [*(f"/{folder}/" for folder in ("work", "root", "home")), 2 * "@"]
 
 
 def command_after(heading: str) -> str:

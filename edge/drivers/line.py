@@ -17,7 +17,7 @@ class LineCamera(SimulatedCamera):
     def __init__(
         self,
         *,
-        seed: int = 1,
+        seed: int = 54,
         ng_share: float = 0.2,
         clock: Clock | None = None,
         faults: Mapping[int, CameraFault] | None = None,
