@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import cv2
@@ -347,9 +346,12 @@ def test_tally_counts_escapes_overkills_and_named_pins() -> None:
     assert "bent pins named by their address: 2 of 3 found, 1 of them as bent" in summary
 
 
-def test_edge_starts_quickly_enough_to_ask_for_help() -> None:
-    began = time.monotonic()
-    with started("--help") as process:
-        out, _ = process.communicate(timeout=30)
-    assert "replay" in out
-    assert time.monotonic() - began < 5
+def test_help_loads_nothing_large() -> None:
+    code = (
+        "import sys; from edge.__main__ import main\n"
+        "try: main(['--help'])\n"
+        "finally: print(sorted({'cv2', 'numpy', 'onnxruntime', 'torch', 'starlette', 'pydantic'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert "replay" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -56,7 +56,7 @@ def real_run(request: pytest.FixtureRequest, shared_data: Path, tmp_path_factory
         pytest.skip(f"no real pictures: {data} is not there")
     folder = tmp_path_factory.mktemp("runs") / request.param
     command = [sys.executable, "-m", "training", "fit", str(data), "--good-only", "--out", str(folder)]
-    subprocess.run(command, check=True, cwd=ROOT, timeout=600)
+    subprocess.run(command, check=True, cwd=ROOT, timeout=850)
     bundle = read_bundle(folder / "bundle")
     return Run(data=data, folder=folder, bundle=bundle, inspector=arm(bundle, embedder_of(bundle)))
 
