@@ -133,9 +133,7 @@ class Mapper:
     def to_map(self, pixels: Pixels) -> Pixels:
         """Working picture (H, W[, 3]) uint8 → map (rows, columns) uint8. Raises NotJudged for light far off."""
         references = self._references
-        return quantised(
-            (log_distances(self._statistics.of(pixels), references) - references.log_mean) / references.log_deviation
-        ).reshape(self._shape)
+        return cell_levels(log_distances(self._statistics.of(pixels), references), references).reshape(self._shape)
 
 
 def log_distances(variables: FloatArray, references: References) -> FloatArray:
@@ -146,12 +144,35 @@ def log_distances(variables: FloatArray, references: References) -> FloatArray:
     return np.asarray(np.log(squared + 1e-6), dtype=np.float32)
 
 
+def cell_levels(log_distance: FloatArray, references: References) -> Pixels:
+    """log D² (…, cells) → standardised and as 8 bit, the same shape. Raises NotJudged if any is not a number."""
+    return quantised((log_distance - references.log_mean) / references.log_deviation)
+
+
 def quantised(sigmas: npt.NDArray[np.floating]) -> Pixels:
     """Standardised cell values → 8 bit. Raises NotJudged if any is not a number."""
     if not np.isfinite(sigmas).all():
         raise NotJudged(Reason.NOT_FINITE, "the map holds values that are no numbers")
     scaled = (sigmas - FLOOR_SIGMA) * (255.0 / (CEILING_SIGMA - FLOOR_SIGMA))
     return np.asarray(np.clip(np.rint(scaled), 0, 255), dtype=np.uint8)
+
+
+class Light:
+    """How bright a picture is against the reference: the sensitivity of the whole picture."""
+
+    def __init__(self, picture: Pixels) -> None:
+        """picture: the reference (H, W[, 3]) uint8."""
+        self._reference = grey_of(picture).astype(np.float32)
+        self._energy = float(np.square(self._reference).sum()) or 1.0
+
+    def gain(self, pixels: Pixels) -> float:
+        """Σmx / Σm² over a working picture. Raises NotJudged when it is far from one."""
+        gain = float(np.vdot(self._reference, grey_of(pixels).astype(np.float32))) / self._energy
+        if not gain >= SMALLEST_GAIN:
+            raise NotJudged(Reason.TOO_DARK, f"{100 * gain:.0f} % of the reference's brightness")
+        if gain > LARGEST_GAIN:
+            raise NotJudged(Reason.TOO_BRIGHT, f"{100 * gain:.0f} % of the reference's brightness")
+        return gain
 
 
 class CellStatistics:
@@ -162,14 +183,13 @@ class CellStatistics:
         self._settings = settings
         self._grid = settings.grid
         self._reference = channels
-        self._reference_grey = grey_of(picture).astype(np.float32)
-        self._reference_energy = float(np.square(self._reference_grey).sum()) or 1.0
+        self._light = Light(picture)
         energy = self._pooled(channels * channels)
         self._windowed_energy = [_windowed(energy, side) + DARK_LEVEL**2 for side in settings.windows_cells]
 
     def of(self, pixels: Pixels) -> FloatArray:
         """(H, W[, 3]) uint8 → (rows·columns, V) float32: sensitivity and log scatter, per window and channel."""
-        difference = channels_of(pixels, self._settings.channels, gain=1.0 / self.gain(pixels)) - self._reference
+        difference = channels_of(pixels, self._settings.channels, gain=1.0 / self._light.gain(pixels)) - self._reference
         product, square = self._pooled(self._reference * difference), self._pooled(difference * difference)
         variables = []
         for side, energy in zip(self._settings.windows_cells, self._windowed_energy, strict=True):
@@ -178,16 +198,7 @@ class CellStatistics:
             scatter = _windowed(square, side) - slope * slope / energy
             variables += [slope / energy, 0.5 * np.log(np.maximum(scatter, 0.0) + SCATTER_FLOOR)]
         stacked = np.concatenate(variables, axis=2)
-        return stacked.reshape(self._grid.rows * self._grid.columns, -1)
-
-    def gain(self, pixels: Pixels) -> float:
-        """The whole picture's sensitivity against the reference. Raises NotJudged when it is far from one."""
-        gain = float(np.vdot(self._reference_grey, grey_of(pixels).astype(np.float32))) / self._reference_energy
-        if not gain >= SMALLEST_GAIN:
-            raise NotJudged(Reason.TOO_DARK, f"{100 * gain:.0f} % of the reference's brightness")
-        if gain > LARGEST_GAIN:
-            raise NotJudged(Reason.TOO_BRIGHT, f"{100 * gain:.0f} % of the reference's brightness")
-        return gain
+        return stacked.reshape(self._grid.cells, -1)
 
     def _pooled(self, picture: FloatArray) -> FloatArray:
         """Mean over each cell: (H, W, C) → (rows, columns, C)."""

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from tests.picture_folders import fill, pixels, png, write_picture
+from tests.small_disks import small_disk
 from training.__main__ import main
 from training.commands.connector import write
 from training.loop import TrainingSettings
@@ -221,19 +222,8 @@ def test_fit_writes_a_run_and_evaluate_finds_the_same_figures(
 def test_a_disk_that_fills_while_the_bundle_is_written_leaves_nothing_and_says_so(
     tmp_path: Path, connector: Path, quick: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
-    try:
-        mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        pytest.skip("there is no mount here")
-    if mounted.returncode != 0:
-        pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")
-    try:
+    with small_disk(tmp_path, megabytes=1) as disk:
         assert main(["fit", str(connector), "--out", str(disk / "run"), *quick]) == 1
         assert tree(disk) == []
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
     told = capsys.readouterr().err.strip()
     assert told == f"training: {disk / 'run'} could not be written: No space left on device"

@@ -20,6 +20,7 @@ from edge.preprocess import (
     SCATTER_FLOOR,
     SMALLEST_GAIN,
     CellStatistics,
+    Light,
     Mapper,
     Placer,
     channels_of,
@@ -71,7 +72,7 @@ def test_the_variables_equal_their_formulas(is_colour: bool) -> None:
     reference = channels_of(picture, tiny.channels, gain=1.0)
     statistics = CellStatistics(reference, picture, tiny)
     variables = statistics.of(seen).reshape(grid.rows, grid.columns, len(tiny.windows_cells), 2, len(tiny.channels))
-    channels = channels_of(seen, tiny.channels, gain=1.0 / statistics.gain(seen)).astype(np.float64)
+    channels = channels_of(seen, tiny.channels, gain=1.0 / Light(picture).gain(seen)).astype(np.float64)
     for window, side in enumerate(tiny.windows_cells):
         for number in range(len(tiny.channels)):
             expected = literal_variables(reference[:, :, number].astype(np.float64), channels[:, :, number], side, grid)
@@ -87,9 +88,8 @@ def test_a_picture_equal_to_the_reference_has_sensitivity_one_and_no_scatter() -
 
 def test_the_gain_is_the_whole_pictures_sensitivity() -> None:
     picture = noise((TINY.grid.height_px, TINY.grid.width_px), 1, middle=100, spread=20)
-    statistics = CellStatistics(channels_of(picture, TINY.for_grey().channels, gain=1.0), picture, TINY.for_grey())
     m, x = picture.astype(float), (picture // 2 + 40).astype(float)
-    assert statistics.gain(x.astype(np.uint8)) == pytest.approx((m * x).sum() / (m * m).sum(), rel=1e-6)
+    assert Light(picture).gain(x.astype(np.uint8)) == pytest.approx((m * x).sum() / (m * m).sum(), rel=1e-6)
 
 
 @pytest.mark.parametrize(

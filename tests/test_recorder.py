@@ -5,7 +5,6 @@ import os
 import resource
 import signal
 import sqlite3
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,6 +21,7 @@ from edge.errors import RecordError
 from edge.record import Record
 from edge.recorder import Recorder
 from edge.verdict import Reason, fault
+from tests.small_disks import small_disk
 from tests.stations import MODEL, until, verdict
 
 PIXELS = np.random.default_rng(3).integers(0, 255, (96, 104, 3), dtype=np.uint8)
@@ -286,21 +286,6 @@ def test_closing_with_records_that_cannot_be_written_says_so(tmp_path: Path, mon
     kept.put(part(1))
     with pytest.raises(RecordError, match="1 records are not kept: part 1 cannot be recorded"):
         kept.close()
-
-
-@contextmanager
-def small_disk(folder: Path, *, megabytes: int) -> Iterator[Path]:
-    disk = folder / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(disk)], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.decode().strip()}")
-    try:
-        yield disk
-    finally:
-        subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
 def test_really_full_disk_takes_ready_away_and_nothing_is_lost_when_room_is_made(

@@ -2,12 +2,12 @@
 
 import errno
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.small_disks import small_disk
 from training.errors import ExportError
 from training.run_folder import RunFolder
 
@@ -15,19 +15,9 @@ FILES = {"bundle": os.urandom(3 * 2**20), "metrics.json": b"{}\n", "report.html"
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system of one megabyte."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
-    try:
-        mounted = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        pytest.skip("there is no mount here")
-    if mounted.returncode != 0:
-        pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
+def full_soon(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path, megabytes=1) as disk:
+        yield disk
 
 
 def refusal(path: Path) -> str:
@@ -59,9 +49,9 @@ def test_what_is_there_already_is_not_overwritten(tmp_path: Path, is_folder: boo
     assert existing.read_text() == "precious"
 
 
-def test_a_full_disk_leaves_nothing_half_written(small_disk: Path) -> None:
-    assert refusal(small_disk / "run") == f"{small_disk / 'run'} could not be written: No space left on device"
-    assert list(small_disk.iterdir()) == []
+def test_a_full_disk_leaves_nothing_half_written(full_soon: Path) -> None:
+    assert refusal(full_soon / "run") == f"{full_soon / 'run'} could not be written: No space left on device"
+    assert list(full_soon.iterdir()) == []
 
 
 def test_a_disk_that_fills_at_any_file_leaves_nothing_half_written(

@@ -6,13 +6,14 @@ import numpy as np
 import torch
 
 from edge.frame import Pixels
+from edge.preprocess import CEILING_SIGMA, FLOOR_SIGMA
 from training.losses import GOOD, SYNTHETIC
 from training.progress import progress
 from training.synthesis import MapPool, MapSynthesis
 
 POOL_SIZE = 24_000  # maps of each kind, made once: drawing from them is cheap
 POOL_CHUNK = 1_000
-QUIET_LEVEL = 255 * 3 / 18  # a cell at its good mean
+QUIET_LEVEL = -255 * FLOOR_SIGMA / (CEILING_SIGMA - FLOOR_SIGMA)  # a cell at its good mean
 DEFECT_EDGE_LEVELS = 70.0  # cells above it belong to the defect, for certain
 LABELLED_SHARE, SYNTHETIC_SHARE = 0.3, 0.3
 CELL_DROPOUT = 0.2

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from edge.inspection import Inspector
+from edge.preprocess import FloatArray
 from edge.verdict import Verdict
 from training.calibrate import Rate
 from training.dataset import GOOD, LazyFrames, Sample
@@ -17,11 +18,12 @@ from training.progress import progress
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """One picture of known truth, and what the station would have said."""
+    """One picture of known truth, and what the station would have said. embedding: (128,), None if it had none."""
 
     sample: Sample
     verdict: Verdict
     ms: float
+    embedding: FloatArray | None = None
 
     @property
     def is_good(self) -> bool:
@@ -61,7 +63,7 @@ def judge_all(inspector: Inspector, samples: Sequence[Sample]) -> list[Judged]:
     judged = []
     for sample, frame in progress(zip(samples, LazyFrames(samples), strict=True), "judging", total=len(samples)):
         found = inspector.inspect(frame)
-        judged.append(Judged(sample=sample, verdict=found.verdict, ms=found.times.total_ms))
+        judged.append(Judged(sample=sample, verdict=found.verdict, ms=found.times.total_ms, embedding=found.embedding))
     return judged
 
 

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from edge.bundle import Bundle, decode, encode
+from edge.drivers import open_embedder
 from edge.drivers.onnx import OnnxEmbedder
-from edge.inspection import Inspector, self_test
+from edge.inspection import Inspector
+from edge.model_store import arm
 from training.calibrate import Limit, conformal_limit
 from training.dataset import DataSet
 from training.errors import TrainingError
@@ -60,8 +62,7 @@ def fit(dataset: DataSet, settings: FitSettings) -> Fitted:
         golden=golden,
     )
     bundle = decode(archive)  # what ships is what was read back, and it must pass the device's own test
-    inspector = Inspector(bundle, OnnxEmbedder(bundle.network, cells=learned.good.maps[0].size))
-    self_test(bundle, inspector)
+    inspector = arm(bundle, open_embedder(bundle))
     return Fitted(
         archive=archive,
         bundle=bundle,

@@ -65,7 +65,7 @@ def train(batches: Batches, grid: Grid, *, labels: int, settings: TrainingSettin
     torch.manual_seed(settings.seed)
     torch.set_num_threads(THREADS)
     torch.use_deterministic_algorithms(True)
-    network = EmbeddingNet(grid.rows * grid.columns, settings.hidden)
+    network = EmbeddingNet(grid.cells, settings.hidden)
     start_local(network, grid)
     loss_of, miner = _loss_and_miner(settings, labels=labels)
     parameters = [*network.parameters(), *loss_of.parameters()]

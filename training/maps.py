@@ -11,7 +11,7 @@ import numpy as np
 
 from edge.errors import NotJudged
 from edge.frame import Frame, Pixels
-from edge.preprocess import CellStatistics, FloatArray, Mapper, Placer, References, log_distances, quantised
+from edge.preprocess import CellStatistics, FloatArray, Mapper, Placer, References, cell_levels, log_distances
 from edge.settings import MapSettings
 from training.dataset import Sample
 from training.errors import TrainingError
@@ -48,7 +48,7 @@ def learn_good_parts(frames: Sequence[Frame], settings: MapSettings, random: np.
     pictures = [part.pixels for part in placed]
     picture = median_picture(pictures)
     per_part = max(SYNTHETIC_PER_PART, -(-SYNTHETIC_AT_LEAST // len(pictures)))
-    cells = settings.grid.rows * settings.grid.columns
+    cells = settings.grid.cells
     good = np.zeros((len(pictures), cells), np.float32)
     defective = np.zeros((len(pictures), per_part, cells), np.float32)
     for left_out in progress(list(folds_of(len(pictures))), "cross-fitting"):
@@ -62,8 +62,8 @@ def learn_good_parts(frames: Sequence[Frame], settings: MapSettings, random: np.
                 defective[number, repeat] = log_distances(statistics.of(spoilt), references)
     references = standardised(unit_space(pictures, settings, picture), good)
     shape = (-1, settings.grid.rows, settings.grid.columns)
-    maps = _levels(good, references).reshape(shape)
-    residues = _levels(defective, references).reshape(shape).astype(np.float32) - np.repeat(maps, per_part, axis=0)
+    maps = cell_levels(good, references).reshape(shape)
+    residues = cell_levels(defective, references).reshape(shape).astype(np.float32) - np.repeat(maps, per_part, axis=0)
     is_visible = residues.max(axis=(1, 2)) > SMALLEST_VISIBLE_LEVELS
     if is_visible.mean() < 0.1:
         raise TrainingError(
@@ -92,7 +92,3 @@ def labelled_maps(samples: Sequence[Sample], frames: Sequence[Frame], good: Good
         except NotJudged as reason:
             raise TrainingError(f"{sample.path} cannot be learned from: {reason}") from reason
     return np.stack(maps)
-
-
-def _levels(log_distance: FloatArray, references: References) -> Pixels:
-    return quantised((log_distance - references.log_mean) / references.log_deviation)

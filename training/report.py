@@ -137,15 +137,14 @@ def _embedding(fitted: Fitted, judged: list[Judged]) -> Plot:
             colour=DEFECT_COLOUR,
             is_filled=False,
         ),
-        _embedding_group("good, test", fitted, [part for part in judged if part.is_good], "s", TEST_COLOUR),
-        _embedding_group("defective, test", fitted, [part for part in judged if not part.is_good], "^", DEFECT_COLOUR),
+        _embedding_group("good, test", [part for part in judged if part.is_good], "s", TEST_COLOUR),
+        _embedding_group("defective, test", [part for part in judged if not part.is_good], "^", DEFECT_COLOUR),
     ]
     return plot_embedding(groups, centroid=fitted.bundle.centroids.good, limit=fitted.limit.distance)
 
 
-def _embedding_group(name: str, fitted: Fitted, parts: list[Judged], marker: str, colour: str) -> Group:
-    found = [fitted.inspector.inspect(read_picture(part.sample.path)).embedding for part in parts]
-    values = _stacked([embedding[np.newaxis] for embedding in found if embedding is not None])
+def _embedding_group(name: str, parts: list[Judged], marker: str, colour: str) -> Group:
+    values = _stacked([part.embedding[np.newaxis] for part in parts if part.embedding is not None])
     return Group(name=name, values=values, marker=marker, colour=colour)
 
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from edge.alignment import Placement
 from edge.frame import Frame, Pixels
-from edge.preprocess import CellStatistics, FloatArray, Placer, References, WorkingPicture, channels_of
+from edge.preprocess import CellStatistics, FloatArray, Light, Placer, References, WorkingPicture, channels_of
 from edge.settings import MapSettings
 from training.progress import progress
 
@@ -48,10 +48,10 @@ def median_picture(pictures: Sequence[Pixels]) -> Pixels:
 
 def unit_space(pictures: Sequence[Pixels], settings: MapSettings, picture: Pixels) -> References:
     """References from good working pictures; the standardisation of log D² is left at zero and one."""
-    gain_of = CellStatistics(np.zeros((*picture.shape[:2], len(settings.channels)), np.float32), picture, settings).gain
+    light = Light(picture)
     total = np.zeros((*picture.shape[:2], len(settings.channels)))
     for good in pictures:
-        total += channels_of(good, settings.channels, gain=1.0 / gain_of(good))
+        total += channels_of(good, settings.channels, gain=1.0 / light.gain(good))
     channels = (total / len(pictures)).astype(np.float32)
     statistics = CellStatistics(channels, picture, settings)
     variables = np.stack([statistics.of(good) for good in pictures])  # (N, cells, V)

@@ -4,8 +4,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
-
 from edge.bundle import Bundle
 from edge.config import FolderCamera, LineCamera, StationConfig, VideoCamera
 from edge.errors import DeviceUnavailable
@@ -66,7 +64,4 @@ def open_embedder(bundle: Bundle) -> Embedder:
     """The bundle's network, ready to run. Raises ModelError if it cannot be loaded."""
     from edge.drivers.onnx import OnnxEmbedder  # slow to import, and not needed to look at a configuration
 
-    grid = bundle.manifest.map.grid
-    embedder = OnnxEmbedder(bundle.network, cells=grid.rows * grid.columns)
-    embedder.embed(np.zeros((grid.rows, grid.columns), dtype=np.uint8))
-    return embedder
+    return OnnxEmbedder(bundle.network, cells=bundle.manifest.map.grid.cells)

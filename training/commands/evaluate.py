@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from edge.drivers.onnx import OnnxEmbedder
+from edge.drivers import open_embedder
 from edge.errors import EdgeError
 from edge.model_store import arm, read_bundle
 from training.dataset import open_dataset
@@ -23,7 +23,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(arguments: argparse.Namespace) -> int:
     """Judge and print."""
     bundle = read_bundle(arguments.model / "bundle" if arguments.model.is_dir() else arguments.model)
-    inspector = arm(bundle, OnnxEmbedder(bundle.network, cells=bundle.manifest.map.grid.cells))
+    inspector = arm(bundle, open_embedder(bundle))
     evaluation = evaluate(judge_all(inspector, open_dataset(arguments.data).test))
     print(as_text(evaluation))
     if arguments.json is not None:
