@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from edge.drivers.connector import render
 from tests.picture_folders import fill, pixels, png, write_picture
 from tests.small_disks import small_disk
 from training.__main__ import main
@@ -227,3 +228,19 @@ def test_a_disk_that_fills_while_the_bundle_is_written_leaves_nothing_and_says_s
         assert tree(disk) == []
     told = capsys.readouterr().err.strip()
     assert told == f"training: {disk / 'run'} could not be written: No space left on device"
+
+
+def test_a_reader_that_goes_away_gets_no_traceback(tmp_path: Path, demo_bundle_path: Path) -> None:
+    """As with `training evaluate … | head`."""
+    for number in range(8):
+        folder = tmp_path / "data" / "good"
+        folder.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / f"{number}.png"), render(seed=5, part=number))
+    command = [sys.executable, "-u", "-m", "training", "evaluate", str(demo_bundle_path), str(tmp_path / "data")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        told = process.stderr.read()
+        assert process.wait(timeout=120) == 1
+    assert told == ""

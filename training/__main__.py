@@ -21,6 +21,9 @@ def main(arguments: list[str] | None = None) -> int:
     except EdgeError as error:
         print(f"training: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # `training evaluate … | head`
+        sys.stderr.close()
+        return 1
     except KeyboardInterrupt:
         print("training: stopped; nothing was written", file=sys.stderr)
         return 1
