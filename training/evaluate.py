@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
+from edge.frame import Frame, Pixels
 from edge.inspection import Inspector
 from edge.preprocess import FloatArray
 from edge.verdict import Verdict
@@ -18,12 +19,16 @@ from training.progress import progress
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """One picture of known truth, and what the station would have said. embedding: (128,), None if it had none."""
+    """One picture of known truth, and what the station would have said.
+
+    embedding: (128,) float32; cell_map: (rows, columns) uint8; None where the part did not get so far.
+    """
 
     sample: Sample
     verdict: Verdict
     ms: float
     embedding: FloatArray | None = None
+    cell_map: Pixels | None = None
 
     @property
     def is_good(self) -> bool:
@@ -58,12 +63,21 @@ class Evaluation:
     per_defect: dict[str, Rate]
 
 
-def judge_all(inspector: Inspector, samples: Sequence[Sample]) -> list[Judged]:
-    """Every picture through the device's path."""
+def judge_all(inspector: Inspector, samples: Sequence[Sample], frames: Iterable[Frame] | None = None) -> list[Judged]:
+    """Every picture through the device's path. frames: one a sample, where they are not just read from its file."""
     judged = []
-    for sample, frame in progress(zip(samples, LazyFrames(samples), strict=True), "judging", total=len(samples)):
+    shown = LazyFrames(samples) if frames is None else frames
+    for sample, frame in progress(zip(samples, shown, strict=True), "judging", total=len(samples)):
         found = inspector.inspect(frame)
-        judged.append(Judged(sample=sample, verdict=found.verdict, ms=found.times.total_ms, embedding=found.embedding))
+        judged.append(
+            Judged(
+                sample=sample,
+                verdict=found.verdict,
+                ms=found.times.total_ms,
+                embedding=found.embedding,
+                cell_map=found.cell_map,
+            )
+        )
     return judged
 
 
@@ -76,7 +90,7 @@ def evaluate(judged: list[Judged]) -> Evaluation:
     labels = sorted({part.sample.label for part in defective})
     return Evaluation(
         judged=judged,
-        auroc=_auroc(good, defective),
+        auroc=auroc_of([part.distance for part in good], [part.distance for part in defective]),
         escapes=_rate(not part.is_rejected for part in defective),
         overkills=_rate(part.is_rejected for part in good),
         overkill_at_zero_escapes=_overkill_at_zero_escapes(good, defective),
@@ -85,6 +99,19 @@ def evaluate(judged: list[Judged]) -> Evaluation:
             label: _rate(not part.is_rejected for part in defective if part.sample.label == label) for label in labels
         },
     )
+
+
+def auroc_of(good: Sequence[float], defective: Sequence[float]) -> float | None:
+    """Share of the pairs in which the defective part is farther than the good one, ties half; None without pairs.
+
+    Infinity stands for a part that could not be judged: farther than any that could.
+    """
+    if not good or not defective:
+        return None
+    distances = np.array([*good, *defective], dtype=float)
+    finite = distances[np.isfinite(distances)]
+    ranked = np.where(np.isfinite(distances), distances, 2 * finite.max(initial=0.0) + 1)
+    return float(roc_auc_score([0] * len(good) + [1] * len(defective), ranked))
 
 
 def as_json(evaluation: Evaluation) -> dict[str, object]:
@@ -121,15 +148,6 @@ def _plain(rate: Rate) -> dict[str, object]:
 def _rate(events: Iterable[bool]) -> Rate:
     happened = list(events)
     return Rate(events=sum(happened), trials=len(happened))
-
-
-def _auroc(good: Sequence[Judged], defective: Sequence[Judged]) -> float | None:
-    if not good or not defective:
-        return None
-    distances = np.array([part.distance for part in (*good, *defective)])
-    finite = distances[np.isfinite(distances)]
-    ranked = np.where(np.isfinite(distances), distances, 2 * finite.max(initial=0.0) + 1)
-    return float(roc_auc_score([0] * len(good) + [1] * len(defective), ranked))
 
 
 def _overkill_at_zero_escapes(good: Sequence[Judged], defective: Sequence[Judged]) -> Rate | None:

@@ -57,6 +57,7 @@ __all__ = [
     "line_part",
     "pin_centre",
     "render",
+    "tip_shift",
 ]
 
 TILE_PX = 1024
@@ -77,6 +78,20 @@ def pin_centre(pin: str) -> tuple[float, float]:
     if pin not in PIN_ADDRESSES:
         raise PictureError(f"there is no pin {pin}, the pins are 11 to 93 with a last digit of 1 to 3")
     x, y = View().project(Pin(root=nominal_root(pin)).axis(np.array([0.0, 1.0]))).mean(axis=0)
+    return (float(x), float(y))
+
+
+def tip_shift(defect: Defect) -> tuple[float, float]:
+    """How far a bend moves the tip of an upright pin, in pixels (x, y) of a picture without shift and turn.
+
+    Whatever is no bend moves nothing: (0, 0).
+    """
+    if defect.pin is None or not defect.kind.is_bend:
+        return (0.0, 0.0)
+    lean = (defect.amount, 0.0) if defect.kind is DefectKind.BENT_X else (0.0, defect.amount)
+    root, tip = nominal_root(defect.pin), np.array([1.0])
+    upright, bent = (View().project(pin.axis(tip))[0] for pin in (Pin(root=root), Pin(root=root, lean_degrees=lean)))
+    x, y = bent - upright
     return (float(x), float(y))
 
 
