@@ -41,6 +41,12 @@ def rates(found: Iterable[Rate | None]) -> str:
     return _with_interval(percent, 1, unit=" %")
 
 
+def rate(found: Rate) -> str:
+    """One rate: the counts, and its interval in percent."""
+    low, high = found.interval
+    return f"{found.events} of {found.trials} ({100 * low:.1f} to {100 * high:.1f} %)"
+
+
 def confusion(counts: Sequence[dict[str, dict[str, int]]], *, good: str) -> str:
     """Truth in rows, what was said in columns, added up over models."""
     truths = list(dict.fromkeys(truth for model in counts for truth in model))
