@@ -6,12 +6,13 @@ fifth of the parts of every label, chosen by a digest of the part's name, is kep
 whatever the seed, so that `training evaluate` never scores what was learned.
 
 Several pictures of one physical part carry its name before a double underscore: `part-0012__0.png`, `part-0012__1.png`.
+A file `dataset.yaml` may say which part of the picture is inspected: see `training/regions.py`.
 """
 
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import overload
 
@@ -21,6 +22,7 @@ from edge.errors import PictureError
 from edge.frame import Frame
 from edge.pictures import list_pictures, read_picture
 from training.errors import DataSetError
+from training.regions import Mask, has_description, inspected_pixels
 
 GOOD = "good"
 IGNORED_FOLDERS = frozenset({"ground_truth"})
@@ -40,11 +42,15 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSet:
-    """What to learn from and what to score on; no physical part is in both."""
+    """What to learn from and what to score on; no physical part is in both.
+
+    inspected: (H, W) bool of a frame, as of `training.regions.inspected_pixels`; None where all of it is.
+    """
 
     root: Path
     train: tuple[Sample, ...]
     test: tuple[Sample, ...]
+    inspected: Mask | None = field(default=None, compare=False)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -85,7 +91,7 @@ def open_dataset(root: Path) -> DataSet:
         _check_apart(train, test)
     else:
         train, test = _held_out(_samples(root, is_good_needed=True))
-    return DataSet(root=root, train=tuple(train), test=tuple(test))
+    return DataSet(root=root, train=tuple(train), test=tuple(test), inspected=_inspected(root, train))
 
 
 def check_trainable(dataset: DataSet, *, is_good_only: bool) -> None:
@@ -156,6 +162,13 @@ def _samples(folder: Path, *, is_good_needed: bool) -> list[Sample]:
             raise DataSetError(f"{error}: remove the folder or fill it") from error
         samples += [Sample(path=path, label=label, part=path.stem.split("__")[0]) for path in paths]
     return samples
+
+
+def _inspected(root: Path, train: Sequence[Sample]) -> Mask | None:
+    if not has_description(root):
+        return None
+    frame = read_picture(next(sample.path for sample in train if sample.label == GOOD))
+    return inspected_pixels(root, width_px=frame.width, height_px=frame.height)
 
 
 def _no_good_folder(folder: Path, labels: Sequence[str]) -> str:
