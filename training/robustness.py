@@ -60,6 +60,11 @@ def run(options: argparse.Namespace) -> None:
     samples = drawn(open_dataset(options.data).test, most=options.most, seed=options.seed)
     if not samples:
         raise DataSetError(f"{options.data}: there are no test pictures to judge")
+    first, form = LazyFrames(samples)[0], bundle.manifest.frame
+    if (first.width, first.height, first.is_colour) != (form.width, form.height, form.is_colour):
+        kind = "colour" if form.is_colour else "grey"
+        size = f"{form.width}x{form.height}"
+        raise DataSetError(f"{first.source}: the model judges {kind} pictures of {size} pixels only")
     rows = []
     for disturbance in disturbances(bundle.manifest.map.grid):
         note(disturbance.name)
