@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from edge.drivers.connector import Defect, DefectKind, render, tip_shift
-from edge.settings import Grid
+from edge.settings import Grid, MapSettings
 from edge.verdict import Outcome, Reason, Verdict, fault
 from tests.picture_folders import fill
 from tests.small_model import HEIGHT_PX, WIDTH_PX, Small
@@ -24,6 +25,8 @@ from training.commands.connector import Counts, plan, write
 from training.dataset import GOOD, DataSet, Sample, open_dataset
 from training.errors import DataSetError
 from training.evaluate import Judged, auroc_of
+from training.learn import FitSettings
+from training.loop import TrainingSettings
 
 LIMIT = 2.5
 
@@ -332,6 +335,24 @@ def test_the_word_connector_renders_a_set_and_removes_it(
     assert "not judged" in capsys.readouterr().out
     assert len(fake_fit.asked[0][0].train) == 5
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_real_model_is_made_and_judged(
+    small_set: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Nothing stands in for training here; it is only short and coarse."""
+    coarse = MapSettings(grid=Grid(rows=16, columns=18))
+    monkeypatch.setattr("training.benchmark.__main__.FitSettings", partial(FitSettings, map=coarse))
+    monkeypatch.setattr("training.benchmark.__main__.TrainingSettings", partial(TrainingSettings, steps=60))
+    out = tmp_path / "figures.json"
+    assert main([str(small_set), "--seeds", "1", "--kinds", "with-defects", "--json", str(out)]) == 0
+    assert "1 of 1" in capsys.readouterr().err
+    (row,) = json.loads(out.read_text())
+    assert row["seconds"] > 0
+    assert row["limit"]["target"] == 0.01
+    assert row["limit"]["guarantee"] >= 0.1  # a handful of parts promises no more
+    assert row["bends"]["calibrated limit"]["right_labels"] is not None
 
 
 def an_empty_test(root: Path) -> list[str]:
