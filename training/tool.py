@@ -54,6 +54,7 @@ def write_json(path: Path, value: object) -> None:
         unfinished.write_text(json.dumps(plain(value), indent=1, allow_nan=False) + "\n", encoding="utf-8")
         unfinished.replace(path)
     except OSError as error:
+        unfinished.unlink(missing_ok=True)
         raise EdgeError(f"{path} could not be written: {error.strerror}") from error
 
 
