@@ -109,7 +109,7 @@ def _with_test_defects(dataset: DataSet, *, seed: int) -> Division:
         raise DataSetError(f"{dataset.root}: no defect has two parts in 'test', one to teach and one to judge")
     return Division(
         dataset=replace(dataset, train=(*dataset.train, *moved), test=tuple(kept)),
-        words=f"learns from {_counts(dataset.train)} and {len(moved)} defective ones of 'test', which are not judged; "
+        words=f"learns from {len(dataset.train)} good pictures and {len(moved)} defective ones of 'test', which are not judged; "
         f"judged: {_counts(kept)}",
     )
 

@@ -22,7 +22,7 @@ def as_text(done: Sequence[Measured]) -> str:
             group[0].kind is Kind.WITH_DEFECTS
             and len({label for model in counts for label in model}) <= MOST_LABELS_SHOWN
         ):
-            blocks.append(f"Whom {len(group)} models take for whom, parts added up:")
+            blocks.append("What parts are, and what is said of them, added up over the models:")
             blocks.append(tables.confusion(counts, good=GOOD))
     return "\n\n".join(blocks)
 
