@@ -109,8 +109,8 @@ def _with_test_defects(dataset: DataSet, *, seed: int) -> Division:
         raise DataSetError(f"{dataset.root}: no defect has two parts in 'test', one to teach and one to judge")
     return Division(
         dataset=replace(dataset, train=(*dataset.train, *moved), test=tuple(kept)),
-        words=f"learns from {len(dataset.train)} good pictures and {len(moved)} defective ones of 'test', which are not judged; "
-        f"judged: {_counts(kept)}",
+        words=f"learns from {len(dataset.train)} good pictures and {len(moved)} defective ones of 'test', "
+        f"which are not judged; judged: {_counts(kept)}",
     )
 
 
