@@ -224,8 +224,11 @@ def test_bends_are_counted_by_size_and_their_pins_by_name_and_place() -> None:
     assert found.by_degrees["2 to 3"] == Rate(events=0, trials=1)
     assert found.large_bends == Rate(events=2, trials=2)
     assert found.largest_missed_px == pytest.approx(1.2, abs=0.2)
-    assert found.right_labels == Rate(events=1, trials=2)
+    assert found.right_labels == found.right_pins == Rate(events=1, trials=2)
     assert found.right_places == Rate(events=1, trials=2)
+    parts[1] = judged("bent_52", 4.0, name="part-0002__0", said="missing_52", cell=middle)
+    named = bends.found_at(LIMIT, parts, truth, root=Path("set"), grid=Grid())
+    assert (named.right_labels, named.right_pins) == (Rate(events=1, trials=2), Rate(events=2, trials=2))
     stricter = bends.found_at(3.5, parts, truth, root=Path("set"), grid=Grid())
     assert (stricter.overkills.events, stricter.large_bends.events) == (0, 1)
     assert stricter.by_kind[DefectKind.SCRATCHED].events == 1

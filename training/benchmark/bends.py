@@ -31,9 +31,10 @@ Truth = dict[str, Defect]
 class Found:
     """What is rejected at one limit.
 
-    large_bends: of WANTED_PX and more. largest_missed_px: None when no bend is missed. right_labels, right_places: of
-    the large bends that are found, how many are given the right label, and have the strongest cell nearest to their
-    pin. right_labels is None for a model without labels.
+    large_bends: of WANTED_PX and more. largest_missed_px: None when no bend is missed. right_labels, right_pins,
+    right_places: of the large bends that are found, how many are given their label, a label with their pin's address
+    (whatever defect it names), and have the strongest cell nearest to their pin. The first two are None for a model
+    without labels.
     """
 
     limit: float
@@ -44,6 +45,7 @@ class Found:
     large_bends: Rate
     largest_missed_px: float | None
     right_labels: Rate | None
+    right_pins: Rate | None
     right_places: Rate
 
 
@@ -110,6 +112,7 @@ def found_at(limit: float, judged: Sequence[Judged], truth: Truth, *, root: Path
         right_labels=_rate(found, lambda part, defect: part.verdict.nearest_label == defect.label)
         if has_labels
         else None,
+        right_pins=_rate(found, lambda part, defect: _address(part) == defect.pin) if has_labels else None,
         right_places=_rate(found, lambda part, defect: pin_at(part, grid) == defect.pin),
     )
 
@@ -121,6 +124,11 @@ def pin_at(part: Judged, grid: Grid) -> str | None:
     row, column = part.verdict.cell
     x, y = (column + 0.5) * WIDTH_PX / grid.columns, (row + 0.5) * HEIGHT_PX / grid.rows
     return min(PIN_ADDRESSES, key=lambda pin: math.dist((x, y), pin_centre(pin)))
+
+
+def _address(part: Judged) -> str:
+    """The pin of the nearest label."""
+    return (part.verdict.nearest_label or "").rpartition("_")[2]
 
 
 def _reach(part: Judged) -> float:

@@ -95,5 +95,6 @@ def _connector_column(found: Sequence[Found]) -> dict[str, str]:
     cells[large] = tables.rates(one.large_bends for one in found)
     cells["largest bend missed, pixels"] = tables.spread([one.largest_missed_px for one in found], 1)
     cells[f"{large}, of those found: right label"] = tables.rates(one.right_labels for one in found)
+    cells[f"{large}, of those found: label with the right pin"] = tables.rates(one.right_pins for one in found)
     cells[f"{large}, of those found: strongest cell at the pin"] = tables.rates(one.right_places for one in found)
     return cells
