@@ -12,6 +12,7 @@ from edge.drivers.connector import render
 from edge.errors import NotJudged
 from edge.frame import Frame, Pixels
 from edge.inspection import Inspector
+from edge.placing import Placer
 from edge.preprocess import (
     CEILING_SIGMA,
     DARK_LEVEL,
@@ -22,7 +23,6 @@ from edge.preprocess import (
     CellStatistics,
     Light,
     Mapper,
-    Placer,
     channels_of,
     grey_of,
     quantised,

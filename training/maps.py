@@ -11,7 +11,8 @@ import numpy as np
 
 from edge.errors import NotJudged
 from edge.frame import Frame, Pixels
-from edge.preprocess import CellStatistics, FloatArray, Mapper, Placer, References, cell_levels, log_distances
+from edge.placing import Placer
+from edge.preprocess import CellStatistics, FloatArray, Mapper, References, cell_levels, log_distances
 from edge.settings import MapSettings
 from training.dataset import Sample
 from training.errors import TrainingError

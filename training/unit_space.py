@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from edge.alignment import Placement
 from edge.frame import Frame, Pixels
-from edge.preprocess import CellStatistics, FloatArray, Light, Placer, References, WorkingPicture, channels_of
+from edge.placing import Placer, WorkingPicture
+from edge.preprocess import CellStatistics, FloatArray, Light, References, channels_of
 from edge.settings import MapSettings
 from training.progress import progress
 
