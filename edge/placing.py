@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.alignment import Aligner, Placement
+from edge.alignment import STILL, Placement, aligner_for
 from edge.errors import NotJudged
 from edge.frame import Frame, Pixels
 from edge.preprocess import grey_of
-from edge.settings import MapSettings
+from edge.settings import AlignmentMode, AlignmentSettings, MapSettings
 from edge.verdict import Reason
 
 
@@ -40,26 +40,35 @@ class Placer:
         self._small_size = (max(round(frame_width * scale), 32), max(round(frame_height * scale), 32))
         self._fine_to_small = _stretch(self._fine_size, self._small_size)
         self._small_to_reduced = _stretch(self._small_size, self._reduced_size)
-        self.aligner = Aligner(
-            _resized(grey_of(picture), self._small_size),
-            largest_shift=settings.alignment.largest_shift,
-            largest_rotation_degrees=settings.alignment.largest_rotation_degrees,
-        )
+        small = _resized(grey_of(picture), self._small_size)
+        self.aligner = aligner_for(small, settings.alignment)
+        self._picture = picture
+        self._brightness = max(float(small.mean()), 1.0)
+        self._is_foreign = self._never_seen(settings.alignment)
 
     def place(self, frame: Frame) -> WorkingPicture:
-        """The frame's part in the reference's place; the caller decides whether the placement will do."""
-        small = _resized(grey_of(frame.pixels), self._small_size)
-        return self.place_at(frame, self.aligner.align(small))
+        """The frame's part in the reference's place; the caller decides whether the placement will do.
+
+        What lies outside the frame cannot be seen and is taken from the reference, in the frame's light.
+        """
+        small = self.small_grey(frame)
+        working = self.place_at(frame, self.aligner.align(small))
+        lit = cv2.convertScaleAbs(self._picture, alpha=float(small.mean()) / self._brightness)
+        pixels = cv2.copyTo(lit, self._unseen(working.placement), working.pixels)
+        return WorkingPicture(pixels=np.asarray(pixels, dtype=np.uint8), placement=working.placement)
+
+    def small_grey(self, frame: Frame) -> Pixels:
+        """The small grey picture of a frame that is aligned: (height, width) uint8."""
+        return _resized(grey_of(frame.pixels), self._small_size)
 
     def place_at(self, frame: Frame, placement: Placement) -> WorkingPicture:
-        """The frame brought into place by a known placement."""
+        """The frame brought into place by a known placement; its rim is repeated where there is no frame."""
         reduced = frame.pixels
         if (frame.width, frame.height) != self._reduced_size:
             reduced = _resized(reduced, self._reduced_size)
-        rigid = np.vstack([placement.matrix(width=self._small_size[0], height=self._small_size[1]), [0.0, 0.0, 1.0]])
         fine = cv2.warpAffine(
             reduced,
-            (self._small_to_reduced @ rigid @ self._fine_to_small)[:2],
+            (self._small_to_reduced @ self._rigid(placement) @ self._fine_to_small)[:2],
             self._fine_size,
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REPLICATE,
@@ -80,6 +89,33 @@ class Placer:
                 Reason.WRONG_FORMAT,
                 f"a {kinds[frame.is_colour]} picture, the model was trained on {kinds[self._is_colour]}",
             )
+
+    def _rigid(self, placement: Placement) -> npt.NDArray[np.float64]:
+        """(3, 3) matrix from the reference's to the frame's coordinates, both as small pictures."""
+        matrix = placement.matrix(width=self._small_size[0], height=self._small_size[1])
+        return np.vstack([matrix, [0.0, 0.0, 1.0]])
+
+    def _unseen(self, placement: Placement) -> Pixels:
+        """(H, W) uint8: 255 where a working picture shows what lies outside the frame."""
+        if placement is STILL:
+            return self._is_foreign
+        small_to_working = _stretch(self._small_size, self._working_size)
+        right, bottom = self._small_size[0] - 1.0, self._small_size[1] - 1.0
+        corners = np.array([[0, 0, 1], [right, 0, 1], [right, bottom, 1], [0, bottom, 1]]).T
+        seen = (small_to_working @ np.linalg.inv(self._rigid(placement)) @ corners)[:2].T
+        unseen = np.full(self._working_size[::-1], 255, np.uint8)
+        cv2.fillConvexPoly(unseen, np.rint(seen * 16).astype(np.int32), 0, shift=4)
+        return np.asarray(cv2.bitwise_or(unseen, self._is_foreign), dtype=np.uint8)
+
+    def _never_seen(self, settings: AlignmentSettings) -> Pixels:
+        """(H, W) uint8: 255 where a part at any angle shows what lies outside the frame at some other angle."""
+        width, height = self._working_size
+        if settings.mode is not AlignmentMode.ANY_ANGLE:
+            return np.zeros((height, width), np.uint8)
+        y, x = np.mgrid[:height, :width]
+        across = (x - (width - 1) / 2) * self._frame_size[0] / width
+        down = (y - (height - 1) / 2) * self._frame_size[1] / height
+        return np.where(np.hypot(across, down) > min(self._frame_size) / 2, 255, 0).astype(np.uint8)
 
 
 def _resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:

@@ -18,7 +18,8 @@ from edge.settings import Channel, Grid, MapSettings
 from edge.verdict import Outcome
 from training.export import to_onnx
 from training.network import EmbeddingNet
-from training.unit_space import place_good_parts, standardised, unit_space
+from training.registration import place_good_parts
+from training.unit_space import standardised, unit_space
 
 WIDTH_PX, HEIGHT_PX = 128, 96
 GOOD_PARTS = 16

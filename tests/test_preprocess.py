@@ -29,7 +29,8 @@ from edge.preprocess import (
 )
 from edge.settings import COLOUR_CHANNELS, Channel, Grid, MapSettings
 from edge.verdict import Reason
-from training.unit_space import place_good_parts, unit_space
+from training.registration import place_good_parts
+from training.unit_space import unit_space
 
 TINY = MapSettings(grid=Grid(rows=5, columns=6, cell_px=4), windows_cells=(1, 3, 5))
 

@@ -16,9 +16,10 @@ from edge.preprocess import CellStatistics, FloatArray, Mapper, References, cell
 from edge.settings import MapSettings
 from training.dataset import Sample
 from training.errors import TrainingError
+from training.registration import place_good_parts
 from training.progress import progress
 from training.synthesis import with_defect
-from training.unit_space import folds_of, median_picture, place_good_parts, standardised, unit_space
+from training.unit_space import folds_of, median_picture, standardised, unit_space
 
 SYNTHETIC_PER_PART = 8
 SYNTHETIC_AT_LEAST = 400
