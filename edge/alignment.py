@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from edge.errors import NotJudged
 from edge.frame import Pixels
-from edge.pose_search import CoarseSearch, FloatArray, Placement, Refiner, always_seen
+from edge.pose_search import CoarseSearch, FloatArray, Placement, Refiner, always_seen, is_round
 from edge.settings import AlignmentMode, AlignmentSettings
 from edge.verdict import Reason
 
@@ -43,13 +43,14 @@ class Aligner:
         levels = _pyramid(reference)
         self._scales = [level.shape[1] / self.width for level in levels]
         seen = [self._always_seen(level, scale) for level, scale in zip(levels, self._scales, strict=True)]
+        turns_not = is_round(levels[0], seen[0])
         self._coarse = CoarseSearch(
             levels[2],
             seen[2],
             shift_px=(self._largest_shift_px + MARGIN_PX) * self._scales[2],
-            rotation_rad=self._largest_rotation_rad,
+            rotation_rad=0.0 if turns_not else self._largest_rotation_rad,
         )
-        self._half, self._whole = Refiner(levels[1], seen[1]), Refiner(levels[0], seen[0])
+        self._whole, self._half = (Refiner(levels[number], seen[number], is_round=turns_not) for number in range(2))
 
     def align(self, grey: Pixels) -> Placement:
         """The placement of the part in a grey picture of the reference's size; no limit is applied."""

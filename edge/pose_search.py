@@ -15,7 +15,8 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float32]
 
 CONVERGED_PX = 0.01
-ROTATION_STIFFNESS = 0.02
+SMALLEST_NORM = 1e-3
+ROUND_SHARE = 0.02
 RIM_STEP_PX = 1.4  # between two angles of the coarse search, at the rim: half of it is well within Gauss-Newton's reach
 PREFERENCE = 0.002  # of fit: a part that looks the same at several angles is taken as turned least
 
@@ -75,7 +76,7 @@ class CoarseSearch:
     def __init__(
         self, reference: FloatArray, is_seen: npt.NDArray[np.bool_], *, shift_px: float, rotation_rad: float
     ) -> None:
-        rows, columns = _window(is_seen)
+        rows, columns = window_of(is_seen)
         self._mask = is_seen[rows, columns].ravel().astype(np.float32)
         self._size = (rows.stop - rows.start, columns.stop - columns.start)
         reach_y, reach_x = (min(math.ceil(shift_px), edge) for edge in (rows.start, columns.start))
@@ -130,85 +131,106 @@ class CoarseSearch:
 class Refiner:
     """Gauss-Newton in pictures of one size.
 
-    reference: (h, w) float32. is_seen: (h, w) pixels that take part.
+    reference: (h, w) float32. is_seen: (h, w) pixels that take part. is_round: the rotation stays as it is.
     """
 
-    def __init__(self, reference: FloatArray, is_seen: npt.NDArray[np.bool_]) -> None:
-        self.height, self.width = reference.shape
-        self._window = _window(is_seen)
+    def __init__(self, reference: FloatArray, is_seen: npt.NDArray[np.bool_], *, is_round: bool) -> None:
+        self._shape = reference.shape
+        self._window = window_of(is_seen)
         mask = is_seen[self._window]
         self._mask = mask.astype(np.uint8)
         self._pixels = int(mask.sum())
-        self._arm = max(reference.shape) / 2  # rotation in units of an edge's movement, so that the steps compare
         flat = mask.ravel().astype(np.float32)
         template = reference[self._window].ravel()
         self._template = _normalised(template, flat)
         centred = (template - (template @ flat) / self._pixels) * flat
-        steepest = self._steepest(reference) / (float(np.linalg.norm(centred)) or 1.0) * flat
-        steepest -= steepest.mean(axis=1, keepdims=True) * flat.size / self._pixels * flat
-        normal = (steepest @ steepest.T).astype(np.float64)
-        # A round part does not say how it is turned: a little stiffness keeps its rotation where it started.
-        normal[2, 2] += ROTATION_STIFFNESS * (normal[0, 0] + normal[1, 1]) / 2
-        normal += 1e-12 * np.eye(3)
-        inverse = np.linalg.inv(normal)
+        steepest = steepest_descent(reference)[:, *self._window].reshape(3, -1)
+        steepest = steepest / (float(np.linalg.norm(centred)) or 1.0) * flat
+        steepest -= steepest.sum(axis=1, keepdims=True) / self._pixels * flat
+        inverse = np.linalg.inv((steepest @ steepest.T).astype(np.float64) + 1e-12 * np.eye(3))
+        if is_round:
+            inverse = np.zeros((3, 3))
+            inverse[:2, :2] = np.linalg.inv((steepest[:2] @ steepest[:2].T).astype(np.float64) + 1e-12 * np.eye(2))
         # One product gives the step and the fit: rows are the three steps by pixels, then the template.
         self._rows = np.vstack([inverse @ steepest, self._template]).astype(np.float32)
         self._at_template = (self._rows[:3] @ self._template).astype(np.float64)
 
     def refine(self, picture: FloatArray, placement: Placement, *, iterations: int) -> Placement:
         """The placement after some steps, the best fitting of those that were looked at."""
-        best = Placement(x_px=placement.x_px, y_px=placement.y_px, rotation_rad=placement.rotation_rad, fit=-1.0)
+        best = replace(placement, fit=-1.0)
         for _ in range(iterations):
             fit, step = self._look(picture, placement)
-            if not math.isfinite(fit):
-                break
             if fit > best.fit:
-                best = Placement(x_px=placement.x_px, y_px=placement.y_px, rotation_rad=placement.rotation_rad, fit=fit)
-            placement = self._stepped(placement, step)
+                best = replace(placement, fit=fit)
+            placement = stepped(placement, step, arm_px=max(self._shape) / 2)
             if np.abs(step).max() < CONVERGED_PX:
                 break
         return best
 
     def _look(self, picture: FloatArray, placement: Placement) -> tuple[float, npt.NDArray[np.float64]]:
         """Fit at a placement, and the step (x, y in pixels, rotation in pixels at the rim) to a better one."""
-        rows, columns = self._window
-        matrix = placement.matrix(width=self.width, height=self.height)
-        matrix[:, 2] += matrix[:, 0] * columns.start + matrix[:, 1] * rows.start
-        seen = cv2.warpAffine(
-            picture,
-            matrix,
-            self._mask.shape[::-1],
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
+        seen = seen_at(picture, placement, self._window)
         deviation = float(cv2.meanStdDev(seen, mask=self._mask)[1][0, 0])
         norm = deviation * math.sqrt(self._pixels)
-        if norm <= 1e-3:
+        if norm <= SMALLEST_NORM:
             return 0.0, np.zeros(3)  # a flat picture fits nothing
         products = (self._rows @ seen.ravel()).astype(np.float64) / norm
         return float(products[3]), products[:3] - self._at_template
 
-    def _stepped(self, placement: Placement, step: npt.NDArray[np.float64]) -> Placement:
-        """The placement after taking back one small step, which was measured in the reference's own coordinates."""
-        x, y, turn = step.tolist()
-        cosine, sine = math.cos(placement.rotation_rad), math.sin(placement.rotation_rad)
-        return Placement(
-            x_px=placement.x_px - (cosine * x - sine * y),
-            y_px=placement.y_px - (sine * x + cosine * y),
-            rotation_rad=math.remainder(placement.rotation_rad - turn / self._arm, 2 * math.pi),
-            fit=placement.fit,
-        )
 
-    def _steepest(self, reference: FloatArray) -> FloatArray:
-        """How the window changes when the reference moves in x, in y, and turns: (3, pixels)."""
-        rows, columns = np.mgrid[: self.height, : self.width].astype(np.float32)
-        slope_y, slope_x = np.gradient(reference, axis=0), np.gradient(reference, axis=1)
-        turn = slope_y * (columns - (self.width - 1) / 2) - slope_x * (rows - (self.height - 1) / 2)
-        slopes = (slope_x, slope_y, turn / self._arm)
-        return np.stack([np.asarray(slope, dtype=np.float32)[self._window].ravel() for slope in slopes])
+def steepest_descent(reference: FloatArray) -> FloatArray:
+    """How the picture changes when the reference moves in x, in y, and turns by a pixel at the rim: (3, h, w)."""
+    height, width = reference.shape
+    rows, columns = np.mgrid[:height, :width].astype(np.float32)
+    slope_y, slope_x = np.gradient(reference, axis=0), np.gradient(reference, axis=1)
+    turn = slope_y * (columns - (width - 1) / 2) - slope_x * (rows - (height - 1) / 2)
+    return np.stack([slope_x, slope_y, turn / (max(reference.shape) / 2)]).astype(np.float32)
 
 
-def _window(is_seen: npt.NDArray[np.bool_]) -> tuple[slice, slice]:
+def is_round(reference: FloatArray, is_seen: npt.NDArray[np.bool_]) -> bool:
+    """True if the picture does not say how it is turned: hardly any of its gradient lies across the radius.
+
+    Compared are the energy that turning adds, over what shifting explains, and what it would be if all gradients did.
+    """
+    height, width = reference.shape
+    steepest = steepest_descent(reference)[:, is_seen].astype(np.float64)  # (3, pixels)
+    normal = steepest @ steepest.T + 1e-9 * np.eye(3)
+    turning = normal[2, 2] - normal[2, :2] @ np.linalg.solve(normal[:2, :2], normal[:2, 2])
+    y, x = np.nonzero(is_seen)
+    radius = np.hypot(x - (width - 1) / 2, y - (height - 1) / 2) / (max(reference.shape) / 2)
+    most = float((np.square(steepest[:2]).sum(axis=0) * radius**2).sum())
+    return bool(turning < ROUND_SHARE * most)
+
+
+def seen_at(picture: FloatArray, placement: Placement, window: tuple[slice, slice]) -> FloatArray:
+    """A window of the reference's coordinates as the picture shows it: (rows, columns) float32."""
+    height, width = picture.shape
+    rows, columns = window
+    matrix = placement.matrix(width=width, height=height)
+    matrix[:, 2] += matrix[:, 0] * columns.start + matrix[:, 1] * rows.start
+    seen = cv2.warpAffine(
+        picture,
+        matrix,
+        (columns.stop - columns.start, rows.stop - rows.start),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return np.asarray(seen, dtype=np.float32)
+
+
+def stepped(placement: Placement, step: npt.NDArray[np.float64], *, arm_px: float) -> Placement:
+    """The placement after taking back one small step, which was measured in the reference's own coordinates."""
+    x, y, turn = step.tolist()
+    cosine, sine = math.cos(placement.rotation_rad), math.sin(placement.rotation_rad)
+    return Placement(
+        x_px=placement.x_px - (cosine * x - sine * y),
+        y_px=placement.y_px - (sine * x + cosine * y),
+        rotation_rad=math.remainder(placement.rotation_rad - turn / arm_px, 2 * math.pi),
+        fit=placement.fit,
+    )
+
+
+def window_of(is_seen: npt.NDArray[np.bool_]) -> tuple[slice, slice]:
     """The rectangle around the pixels that take part."""
     rows, columns = np.flatnonzero(is_seen.any(axis=1)), np.flatnonzero(is_seen.any(axis=0))
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
@@ -218,7 +240,7 @@ def _normalised(pixels: FloatArray, mask: FloatArray) -> FloatArray:
     """Zero mean and unit norm where the mask is one, zero elsewhere; a flat picture becomes all zeros."""
     centred = (pixels - (pixels @ mask) / mask.sum()) * mask
     norm = float(np.linalg.norm(centred))
-    return np.asarray(centred / norm if norm > 1e-3 else np.zeros_like(centred), dtype=np.float32)
+    return np.asarray(centred / norm if norm > SMALLEST_NORM else np.zeros_like(centred), dtype=np.float32)
 
 
 def _rotations(largest_rad: float, *, rim_px: float) -> list[float]:

@@ -16,8 +16,8 @@ from edge.preprocess import CellStatistics, FloatArray, Mapper, References, cell
 from edge.settings import MapSettings
 from training.dataset import Sample
 from training.errors import TrainingError
-from training.registration import place_good_parts
 from training.progress import progress
+from training.registration import place_good_parts
 from training.synthesis import with_defect
 from training.unit_space import folds_of, median_picture, standardised, unit_space
 

@@ -84,7 +84,10 @@ def emptied(pixels: Pixels, random: Generator) -> Pixels:
     """No part: only the rim of the picture stays, its mean with a little noise fills the rest."""
     rim = max(min(pixels.shape[:2]) // 20, 1)
     outer = np.concatenate(
-        [strip.reshape(-1, *pixels.shape[2:]) for strip in (pixels[:rim], pixels[-rim:], pixels[:, :rim], pixels[:, -rim:])]
+        [
+            strip.reshape(-1, *pixels.shape[2:])
+            for strip in (pixels[:rim], pixels[-rim:], pixels[:, :rim], pixels[:, -rim:])
+        ]
     )
     empty = pixels.astype(np.float32)
     empty[rim:-rim, rim:-rim] = outer.mean(axis=0)
