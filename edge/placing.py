@@ -27,6 +27,7 @@ class Placer:
 
     def __init__(self, picture: Pixels, settings: MapSettings, *, frame_width: int, frame_height: int) -> None:
         """picture: the reference as a working picture (H, W[, 3]); frames must have the given size, in pixels."""
+        self.settings = settings
         grid = settings.grid
         self._working_size = (grid.width_px, grid.height_px)
         self._frame_size = (frame_width, frame_height)

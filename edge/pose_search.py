@@ -6,64 +6,75 @@ norm, so brightness and contrast do not matter, and the fit is their normalised 
 """
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
+from edge.pose import FloatArray, Mask, Placement, seen_at, steepest_descent, stepped, window_of
 
-CONVERGED_PX = 0.01
 SMALLEST_NORM = 1e-3
-ROUND_SHARE = 0.02
+CONVERGED_PX = 0.01
 RIM_STEP_PX = 1.4  # between two angles of the coarse search, at the rim: half of it is well within Gauss-Newton's reach
-PREFERENCE = 0.002  # of fit: a part that looks the same at several angles is taken as turned least
+
+
+class Refines(Protocol):
+    """Brings a placement in pictures of one size to the best one near it."""
+
+    def refine(self, picture: FloatArray, placement: Placement, *, iterations: int) -> Placement:
+        """The placement after some steps, with its fit."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Placement:
-    """How a part lies: shift in pixels of the picture, rotation about its middle in radians, fit from -1 to 1."""
+class Method:
+    """How a search works. prepared: what the coarse search sees of a picture. within: see `CoarseSearch`."""
 
-    x_px: float
-    y_px: float
-    rotation_rad: float
-    fit: float
+    prepared: Callable[[FloatArray], FloatArray]
+    refiner: Callable[[FloatArray, Mask, bool], Refines]
+    candidates: int
+    within: float
+    iterations: tuple[int, int]
 
-    def matrix(self, *, width: int, height: int) -> npt.NDArray[np.float64]:
-        """(2, 3) matrix from reference to frame coordinates, rotating about the picture's middle."""
-        cosine, sine = math.cos(self.rotation_rad), math.sin(self.rotation_rad)
-        centre_x, centre_y = (width - 1) / 2, (height - 1) / 2
-        return np.array(
-            [
-                [cosine, -sine, centre_x + self.x_px - cosine * centre_x + sine * centre_y],
-                [sine, cosine, centre_y + self.y_px - sine * centre_x - cosine * centre_y],
-            ]
+
+class Search:
+    """From every angle and shift in the smallest of three pictures to a fraction of a pixel in the largest.
+
+    levels: the reference in three sizes, as `pyramid` makes them. seen: for each, the pixels that take part.
+    """
+
+    def __init__(
+        self,
+        levels: Sequence[FloatArray],
+        seen: Sequence[Mask],
+        *,
+        shift_px: float,
+        rotation_rad: float,
+        is_round: bool,
+        method: Method,
+    ) -> None:
+        self._method = method
+        self._to_half = levels[1].shape[1] / levels[2].shape[1]
+        self._to_whole = levels[0].shape[1] / levels[1].shape[1]
+        self._coarse = CoarseSearch(
+            method.prepared(levels[2]),
+            seen[2],
+            shift_px=shift_px / self._to_half / self._to_whole,
+            rotation_rad=rotation_rad,
         )
+        self._whole, self._half = (method.refiner(levels[number], seen[number], is_round) for number in range(2))
 
-    def scaled(self, factor: float) -> "Placement":
-        """The same in a picture `factor` times as large."""
-        return replace(self, x_px=self.x_px * factor, y_px=self.y_px * factor)
-
-    @property
-    def preferred_fit(self) -> float:
-        """The fit, a little less for a part that is turned far: decides between angles that look the same."""
-        return self.fit - PREFERENCE * abs(self.rotation_rad) / math.pi
-
-
-def always_seen(shape: tuple[int, int], *, shift_px: float, rotation_rad: float) -> npt.NDArray[np.bool_]:
-    """Pixels that stay in the picture whatever the shift and rotation up to these: (height, width)."""
-    height, width = shape
-    y, x = np.mgrid[:height, :width].astype(np.float32)
-    y, x = y - (height - 1) / 2, x - (width - 1) / 2
-    radius, bearing = np.hypot(x, y), np.arctan2(y, x)
-    turns = np.linspace(-rotation_rad, rotation_rad, 2 * math.ceil(math.degrees(rotation_rad) / 5) + 1)
-    is_seen = np.ones(shape, dtype=bool)
-    for turn in turns:
-        is_seen &= np.abs(radius * np.cos(bearing + turn)) <= (width - 1) / 2 - shift_px
-        is_seen &= np.abs(radius * np.sin(bearing + turn)) <= (height - 1) / 2 - shift_px
-    is_seen[height // 3 : height - height // 3, width // 3 : width - width // 3] = True  # long, narrow pictures
-    return is_seen
+    def find(self, levels: Sequence[FloatArray]) -> Placement:
+        """The best placement in a picture's three sizes."""
+        method = self._method
+        candidates = self._coarse.candidates(method.prepared(levels[2]), most=method.candidates, within=method.within)
+        starts = [candidate.scaled(self._to_half) for candidate in candidates]
+        refined = [self._half.refine(levels[1], start, iterations=method.iterations[0]) for start in starts]
+        best = max(refined, key=lambda placement: placement.preferred_fit)
+        return self._whole.refine(levels[0], best.scaled(self._to_whole), iterations=method.iterations[1])
 
 
 class CoarseSearch:
@@ -73,9 +84,7 @@ class CoarseSearch:
     reference turned by every angle, which is made once.
     """
 
-    def __init__(
-        self, reference: FloatArray, is_seen: npt.NDArray[np.bool_], *, shift_px: float, rotation_rad: float
-    ) -> None:
+    def __init__(self, reference: FloatArray, is_seen: Mask, *, shift_px: float, rotation_rad: float) -> None:
         rows, columns = window_of(is_seen)
         self._mask = is_seen[rows, columns].ravel().astype(np.float32)
         self._size = (rows.stop - rows.start, columns.stop - columns.start)
@@ -134,7 +143,7 @@ class Refiner:
     reference: (h, w) float32. is_seen: (h, w) pixels that take part. is_round: the rotation stays as it is.
     """
 
-    def __init__(self, reference: FloatArray, is_seen: npt.NDArray[np.bool_], *, is_round: bool) -> None:
+    def __init__(self, reference: FloatArray, is_seen: Mask, is_round: bool) -> None:
         self._shape = reference.shape
         self._window = window_of(is_seen)
         mask = is_seen[self._window]
@@ -178,62 +187,7 @@ class Refiner:
         return float(products[3]), products[:3] - self._at_template
 
 
-def steepest_descent(reference: FloatArray) -> FloatArray:
-    """How the picture changes when the reference moves in x, in y, and turns by a pixel at the rim: (3, h, w)."""
-    height, width = reference.shape
-    rows, columns = np.mgrid[:height, :width].astype(np.float32)
-    slope_y, slope_x = np.gradient(reference, axis=0), np.gradient(reference, axis=1)
-    turn = slope_y * (columns - (width - 1) / 2) - slope_x * (rows - (height - 1) / 2)
-    return np.stack([slope_x, slope_y, turn / (max(reference.shape) / 2)]).astype(np.float32)
-
-
-def is_round(reference: FloatArray, is_seen: npt.NDArray[np.bool_]) -> bool:
-    """True if the picture does not say how it is turned: hardly any of its gradient lies across the radius.
-
-    Compared are the energy that turning adds, over what shifting explains, and what it would be if all gradients did.
-    """
-    height, width = reference.shape
-    steepest = steepest_descent(reference)[:, is_seen].astype(np.float64)  # (3, pixels)
-    normal = steepest @ steepest.T + 1e-9 * np.eye(3)
-    turning = normal[2, 2] - normal[2, :2] @ np.linalg.solve(normal[:2, :2], normal[:2, 2])
-    y, x = np.nonzero(is_seen)
-    radius = np.hypot(x - (width - 1) / 2, y - (height - 1) / 2) / (max(reference.shape) / 2)
-    most = float((np.square(steepest[:2]).sum(axis=0) * radius**2).sum())
-    return bool(turning < ROUND_SHARE * most)
-
-
-def seen_at(picture: FloatArray, placement: Placement, window: tuple[slice, slice]) -> FloatArray:
-    """A window of the reference's coordinates as the picture shows it: (rows, columns) float32."""
-    height, width = picture.shape
-    rows, columns = window
-    matrix = placement.matrix(width=width, height=height)
-    matrix[:, 2] += matrix[:, 0] * columns.start + matrix[:, 1] * rows.start
-    seen = cv2.warpAffine(
-        picture,
-        matrix,
-        (columns.stop - columns.start, rows.stop - rows.start),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    return np.asarray(seen, dtype=np.float32)
-
-
-def stepped(placement: Placement, step: npt.NDArray[np.float64], *, arm_px: float) -> Placement:
-    """The placement after taking back one small step, which was measured in the reference's own coordinates."""
-    x, y, turn = step.tolist()
-    cosine, sine = math.cos(placement.rotation_rad), math.sin(placement.rotation_rad)
-    return Placement(
-        x_px=placement.x_px - (cosine * x - sine * y),
-        y_px=placement.y_px - (sine * x + cosine * y),
-        rotation_rad=math.remainder(placement.rotation_rad - turn / arm_px, 2 * math.pi),
-        fit=placement.fit,
-    )
-
-
-def window_of(is_seen: npt.NDArray[np.bool_]) -> tuple[slice, slice]:
-    """The rectangle around the pixels that take part."""
-    rows, columns = np.flatnonzero(is_seen.any(axis=1)), np.flatnonzero(is_seen.any(axis=0))
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+PLAIN = Method(prepared=lambda picture: picture, refiner=Refiner, candidates=3, within=0.15, iterations=(4, 8))
 
 
 def _normalised(pixels: FloatArray, mask: FloatArray) -> FloatArray:

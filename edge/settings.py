@@ -54,6 +54,9 @@ class Grid(Strict):
         return self.rows * self.columns
 
 
+CLEAR_FIT = 0.95
+
+
 class AlignmentMode(StrEnum):
     """How parts may lie."""
 
@@ -73,6 +76,10 @@ class AlignmentSettings(Strict):
     largest_shift: float = Field(default=0.06, gt=0, le=0.2, description="share of the longer side")
     largest_rotation_degrees: float = Field(default=12.0, gt=0, le=30, description="in a fixture")
     picture_px: int = Field(default=160, ge=64, le=640, description="longer side of the picture that is aligned")
+
+    clear_fit: float = Field(
+        default=CLEAR_FIT, ge=-1, le=1, description="a part that fits less is looked for as one with a large defect"
+    )
 
     @property
     def rotation_range_degrees(self) -> float:

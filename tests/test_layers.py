@@ -27,7 +27,7 @@ VALUES = [
 ]
 RULES = [
     *("alignment", "archive", "bundle", "inspection", "judge", "manifest"),
-    *("placing", "preprocess", "quality", "scoring"),
+    *("placing", "pose", "pose_search", "pose_trimmed", "preprocess", "quality", "scoring"),
 ]
 INTERFACES = ["interfaces"]
 SHELL = [

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from edge.alignment import Placement
 from edge.frame import Pixels
@@ -95,5 +96,5 @@ def emptied(pixels: Pixels, random: Generator) -> Pixels:
     return _bytes(soft + random.normal(0, 2, pixels.shape).astype(np.float32))
 
 
-def _bytes(values: np.ndarray) -> Pixels:
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+def _bytes(values: npt.NDArray[np.generic]) -> Pixels:
+    return np.asarray(np.clip(np.rint(values.astype(np.float32)), 0, 255), dtype=np.uint8)

@@ -20,6 +20,7 @@ from training.unit_space import median_picture
 
 CANDIDATES, COMPARED = 8, 24  # parts that may be the first reference, and parts that each is compared with
 ROUNDS = 2
+USUAL_QUARTILES = 4.0  # below the middle, in distances of the lower quartile from it: six deviations of a normal one
 WIDEST_SHIFT, WIDEST_ROTATION_DEGREES = 0.2, 45.0
 MIDDLE_STIFFNESS = 0.01  # for each part: parts that all lie at one angle do not say about which point they turn
 
@@ -28,11 +29,25 @@ def place_good_parts(frames: Sequence[Frame], settings: MapSettings) -> tuple[Pl
     """A placer whose reference is the good parts' own median, and the parts in its place."""
     blank = blank_placer(frames[0], settings)
     smalls = [blank.small_grey(frame) for frame in progress(frames, "reading good parts")]
-    placements = registered(smalls, settings.alignment)
+    placements = registered(smalls, settings.alignment.model_copy(update={"clear_fit": -1.0}))
     pairs = progress(list(zip(range(len(frames)), placements, strict=True)), "making the reference")
     median = median_picture([blank.place_at(frames[number], placement).pixels for number, placement in pairs])
-    placer = Placer(median, settings, frame_width=frames[0].width, frame_height=frames[0].height)
+    size = {"frame_width": frames[0].width, "frame_height": frames[0].height}
+    plain = Placer(median, _with(settings, clear_fit=-1.0), **size)
+    usual = usual_fit([plain.aligner.align(small).fit for small in smalls])
+    placer = Placer(median, _with(settings, clear_fit=usual), **size)
     return placer, [placer.place(frame) for frame in progress(frames, "aligning good parts")]
+
+
+def usual_fit(fits: Sequence[float]) -> float:
+    """What practically all good parts reach; a few odd ones among them do not change it."""
+    lower, middle = np.quantile(fits, [0.25, 0.5])
+    return max(float(middle - USUAL_QUARTILES * (middle - lower)), 0.0)
+
+
+def _with(settings: MapSettings, *, clear_fit: float) -> MapSettings:
+    alignment = settings.alignment.model_copy(update={"clear_fit": clear_fit})
+    return settings.model_copy(update={"alignment": alignment})
 
 
 def blank_placer(first: Frame, settings: MapSettings) -> Placer:
@@ -81,6 +96,7 @@ def wide_aligner(reference: Pixels, settings: AlignmentSettings) -> Aligner:
         reference,
         largest_shift=min(2 * settings.largest_shift, WIDEST_SHIFT),
         largest_rotation_degrees=rotation if rotation == 180 else min(2 * rotation, WIDEST_ROTATION_DEGREES),
+        clear_fit=-1.0,
     )
 
 
