@@ -5,6 +5,7 @@ out the fifth of the picture that agrees least, so that a part with a large defe
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,7 @@ class Aligner:
     reference: (height, width) grey picture of the good part, uint8 or float32.
     largest_shift: share of the picture's longer side. largest_rotation_degrees: either way; 180 is any angle.
     clear_fit: a part that fits less is looked for again, leaving out what may be a defect on it.
+    compared_to_degrees: compare no more of the picture than an aligner with this range would.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Aligner:
         largest_shift: float,
         largest_rotation_degrees: float,
         clear_fit: float = CLEAR_FIT,
+        compared_to_degrees: float = 0.0,
     ) -> None:
         self.height, self.width = reference.shape
         self._largest_shift_px = largest_shift * max(self.height, self.width)
@@ -46,8 +49,9 @@ class Aligner:
         levels = pyramid(reference)
         scales = [level.shape[1] / self.width for level in levels]
         reach_px = self._largest_shift_px + MARGIN_PX
+        turned = max(largest_rotation_degrees, compared_to_degrees)
         seen = [
-            always_seen(level.shape, shift_px=reach_px * scale, rotation_rad=self._largest_rotation_rad)
+            always_seen(level.shape, shift_px=reach_px * scale, rotation_rad=math.radians(turned))
             for level, scale in zip(levels, scales, strict=True)
         ]
         self.is_round = is_round(levels[0], seen[0])
@@ -70,7 +74,10 @@ class Aligner:
         if plain.fit >= self._clear_fit:
             return plain
         trimmed = self._trimmed.find(levels)
-        return trimmed if trimmed.fit > plain.fit else plain
+        if trimmed.fit < self._clear_fit:
+            return plain
+        # Where it lies is known, but the fit is that of the whole: parts of a repeating pattern fit well elsewhere too.
+        return replace(trimmed, fit=self._plain.fit_at(levels, trimmed))
 
     def check(self, placement: Placement, *, smallest_fit: float) -> None:
         """Raise NotJudged if the part lies outside the allowed range or does not look like the reference."""

@@ -25,7 +25,7 @@ class Refines(Protocol):
     """Brings a placement in pictures of one size to the best one near it."""
 
     def refine(self, picture: FloatArray, placement: Placement, *, iterations: int) -> Placement:
-        """The placement after some steps, with its fit."""
+        """The placement after some steps, with its fit; one is a look at where it is."""
         ...
 
 
@@ -75,6 +75,10 @@ class Search:
         refined = [self._half.refine(levels[1], start, iterations=method.iterations[0]) for start in starts]
         best = max(refined, key=lambda placement: placement.preferred_fit)
         return self._whole.refine(levels[0], best.scaled(self._to_whole), iterations=method.iterations[1])
+
+    def fit_at(self, levels: Sequence[FloatArray], placement: Placement) -> float:
+        """How well a picture in three sizes fits at a known placement."""
+        return self._whole.refine(levels[0], placement, iterations=1).fit
 
 
 class CoarseSearch:

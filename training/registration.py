@@ -97,6 +97,7 @@ def wide_aligner(reference: Pixels, settings: AlignmentSettings) -> Aligner:
         largest_shift=min(2 * settings.largest_shift, WIDEST_SHIFT),
         largest_rotation_degrees=rotation if rotation == 180 else min(2 * rotation, WIDEST_ROTATION_DEGREES),
         clear_fit=-1.0,
+        compared_to_degrees=180.0,  # so that the modes can be compared
     )
 
 
