@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.alignment import STILL, Placement, aligner_for
+from edge.alignment import Placement, aligner_for
 from edge.errors import NotJudged
 from edge.frame import Frame, Pixels
 from edge.preprocess import grey_of
@@ -98,11 +98,9 @@ class Placer:
 
     def _unseen(self, placement: Placement) -> Pixels:
         """(H, W) uint8: 255 where a working picture shows what lies outside the frame."""
-        if placement is STILL:
-            return self._is_foreign
         small_to_working = _stretch(self._small_size, self._working_size)
-        right, bottom = self._small_size[0] - 1.0, self._small_size[1] - 1.0
-        corners = np.array([[0, 0, 1], [right, 0, 1], [right, bottom, 1], [0, bottom, 1]]).T
+        right, bottom = self._small_size[0] - 0.5, self._small_size[1] - 0.5  # a pixel's edge, not its middle
+        corners = np.array([[-0.5, -0.5, 1], [right, -0.5, 1], [right, bottom, 1], [-0.5, bottom, 1]]).T
         seen = (small_to_working @ np.linalg.inv(self._rigid(placement)) @ corners)[:2].T
         unseen = np.full(self._working_size[::-1], 255, np.uint8)
         cv2.fillConvexPoly(unseen, np.rint(seen * 16).astype(np.int32), 0, shift=4)

@@ -115,6 +115,10 @@ class MapSettings(Strict):
         kept = tuple(channel for channel in self.channels if channel not in COLOUR_CHANNELS)
         return self.model_copy(update={"channels": kept})
 
+    def aligned(self, mode: AlignmentMode) -> "MapSettings":
+        """The same with another way of aligning."""
+        return self.model_copy(update={"alignment": self.alignment.model_copy(update={"mode": mode})})
+
     @property
     def is_colour(self) -> bool:
         """True if any channel needs colour."""

@@ -13,8 +13,8 @@ COMMON_STRUCTURE = 0.6  # of fit: pictures that are alike by less have nothing i
 LESS_MISFIT = 0.5  # any angle must leave less than this share of what a fixture leaves
 WORDS = {
     AlignmentMode.FIXTURE: "as in a fixture, shifted and rotated a little",
-    AlignmentMode.ANY_ANGLE: "at any angle",
-    AlignmentMode.NONE: "pictures are taken as they lie, nothing is aligned",
+    AlignmentMode.ANY_ANGLE: "at any angle, shifted a little",
+    AlignmentMode.NONE: "as they do: nothing is aligned",
 }
 
 
