@@ -11,7 +11,7 @@ from training.moved_pictures import Generator, drawn_motion, emptied
 from training.registration import evenly
 
 PARTS = 24
-NO_LESS_THAN = 0.5  # pictures of something else reach that
+NO_LESS_THAN = 0.6  # pictures of something else reach that
 MISFIT_ALLOWED = 3.0  # times the misfit of the least of the usual good parts, at the least
 TOO_FAR = (0.10, 0.15)  # as a share of the longer side
 TURNED_TOO_FAR = (20.0, 40.0)  # degrees

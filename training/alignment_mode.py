@@ -45,10 +45,11 @@ def choose_mode(frames: Sequence[Frame], settings: MapSettings) -> ModeChoice:
     chosen = [frames[number] for number in evenly(len(frames), COMPARED)]
     placer = blank_placer(chosen[0], settings)
     smalls = [placer.small_grey(frame) for frame in chosen]
-    fits = {
-        mode: float(np.quantile(pair_fits(smalls, settings.alignment.model_copy(update={"mode": mode})), 0.25))
-        for mode in (AlignmentMode.FIXTURE, AlignmentMode.ANY_ANGLE)
-    }
+    fits = {}
+    for mode in (AlignmentMode.FIXTURE, AlignmentMode.ANY_ANGLE):
+        alignment = settings.alignment.model_copy(update={"mode": mode})
+        pairs = pair_fits(smalls, alignment, compared_to_degrees=180.0)  # of the same pixels in both modes
+        fits[mode] = float(np.quantile(pairs, 0.25))
     is_turned = 1 - fits[AlignmentMode.ANY_ANGLE] < LESS_MISFIT * (1 - fits[AlignmentMode.FIXTURE])
     mode = AlignmentMode.ANY_ANGLE if is_turned else AlignmentMode.FIXTURE
     return ModeChoice(mode=mode if fits[mode] >= COMMON_STRUCTURE else AlignmentMode.NONE, fits=fits)

@@ -59,7 +59,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One set under one condition. Errors as mean, 95 % and largest, in pixels of the frame and degrees.
+    """One set under one condition. Errors as mean, 95 % and largest, in pixels of the frame and degrees, if known.
 
     found: share with an error below half a working pixel at the rim. off: of the others, how many were not refused.
     """
@@ -68,7 +68,7 @@ class Row:
     mode: str
     condition: str
     pictures: int
-    shift_error_px: tuple[float, float, float]
+    shift_error_px: tuple[float, float, float] | None
     rotation_error_degrees: tuple[float, float, float] | None
     is_in_range: bool
     found: float
@@ -162,8 +162,8 @@ class Study:
             mode=self.mode.value,
             condition=condition.name,
             pictures=len(shifts),
-            shift_error_px=_summary(shifts),
-            rotation_error_degrees=None if is_round else _summary(turns),
+            shift_error_px=_summary(shifts) if condition.is_in_range else None,
+            rotation_error_degrees=_summary(turns) if condition.is_in_range and not is_round else None,
             is_in_range=condition.is_in_range,
             found=float(is_found.mean()),
             faults=int(is_fault.sum()),
@@ -209,13 +209,13 @@ def table(rows: Sequence[Row]) -> str:
     ]
     for row in rows:
         shift, turn = (
-            "round" if errors is None else " / ".join(f"{error:.{digits}f}" for error in errors)
+            "" if errors is None else " / ".join(f"{error:.{digits}f}" for error in errors)
             for errors, digits in ((row.shift_error_px, 2), (row.rotation_error_degrees, 3))
         )
         is_found = f"{100 * row.found:.0f} %" if row.is_in_range else ""
         lines.append(
-            f"| {row.data} | {row.mode} | {row.condition} | {row.pictures} | {shift if row.is_in_range else ''} | "
-            f"{turn if row.is_in_range else ''} | {is_found} | {row.faults} | {row.off_and_judged} |"
+            f"| {row.data} | {row.mode} | {row.condition} | {row.pictures} | {shift} | "
+            f"{turn} | {is_found} | {row.faults} | {row.off_and_judged} |"
         )
     return "\n".join(lines)
 

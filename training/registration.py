@@ -75,11 +75,16 @@ def registered(smalls: Sequence[Pixels], settings: AlignmentSettings) -> list[Pl
     return [aligner.align(small) for small in progress(smalls, "aligning")]
 
 
-def pair_fits(smalls: Sequence[Pixels], settings: AlignmentSettings) -> npt.NDArray[np.float64]:
-    """How well parts fit each candidate for the first reference, itself left out: (candidates, parts - 1)."""
+def pair_fits(
+    smalls: Sequence[Pixels], settings: AlignmentSettings, *, compared_to_degrees: float = 0.0
+) -> npt.NDArray[np.float64]:
+    """How well parts fit each candidate for the first reference, itself left out: (candidates, parts - 1).
+
+    compared_to_degrees: as for `Aligner`.
+    """
     fits = []
     for candidate in evenly(len(smalls), CANDIDATES):
-        aligner = wide_aligner(smalls[candidate], settings)
+        aligner = wide_aligner(smalls[candidate], settings, compared_to_degrees=compared_to_degrees)
         fits.append([aligner.align(small).fit for number, small in enumerate(smalls) if number != candidate])
     return np.array(fits)
 
@@ -89,7 +94,7 @@ def evenly(count: int, most: int) -> list[int]:
     return sorted({int(number) for number in np.linspace(0, count - 1, min(count, most))})
 
 
-def wide_aligner(reference: Pixels, settings: AlignmentSettings) -> Aligner:
+def wide_aligner(reference: Pixels, settings: AlignmentSettings, *, compared_to_degrees: float = 0.0) -> Aligner:
     """For a part as the reference: two parts may differ by twice what one may lie off the middle."""
     rotation = settings.rotation_range_degrees
     return Aligner(
@@ -97,7 +102,7 @@ def wide_aligner(reference: Pixels, settings: AlignmentSettings) -> Aligner:
         largest_shift=min(2 * settings.largest_shift, WIDEST_SHIFT),
         largest_rotation_degrees=rotation if rotation == 180 else min(2 * rotation, WIDEST_ROTATION_DEGREES),
         clear_fit=-1.0,
-        compared_to_degrees=180.0,  # so that the modes can be compared
+        compared_to_degrees=compared_to_degrees,
     )
 
 
@@ -112,7 +117,8 @@ def _medoid(smalls: Sequence[Pixels], settings: AlignmentSettings) -> Pixels:
 def _centred(placements: Sequence[Placement], mode: AlignmentMode) -> list[Placement]:
     """The same against a reference that lies in the middle: of how the parts lie, or of what they turn about."""
     if mode is AlignmentMode.FIXTURE:
-        x, y, turn = np.median([[part.x_px, part.y_px, part.rotation_rad] for part in placements], axis=0)
+        lying = [[part.x_px, part.y_px, part.rotation_rad] for part in placements]
+        x, y, turn = np.quantile(lying, [0.1, 0.9], axis=0).mean(axis=0)  # of the range; a few odd parts do not count
         cosine, sine = math.cos(turn), math.sin(turn)
         return [_from(part, -(cosine * x + sine * y), sine * x - cosine * y, turn=-float(turn)) for part in placements]
     # The point p that moves least: R p + shift = m for all parts, in the least squares' sense.
