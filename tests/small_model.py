@@ -132,7 +132,7 @@ def _manifest(greys: list[np.ndarray]) -> Manifest:
             overkill_guarantee=0.1,
             calibration_parts=GOOD_PARTS,
             map_mean=150.0,
-            smallest_fit=0.5,
+            smallest_fit=0.3,  # the plate of `spoilt` covers a third of what is compared
         ),
         labels=("bent_11", "missing_52"),
         golden=(GoldenResult(picture="golden/0.png", outcome=Outcome.NG, distance=0.0),),

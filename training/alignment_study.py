@@ -40,9 +40,9 @@ from training.registration import evenly, place_good_parts
 
 Errors = npt.NDArray[np.float64]
 
-PICTURES = 48  # of each set
+PICTURES = 24  # of each set
 FEWEST = 4
-MOTIONS = 4  # of each picture
+MOTIONS = 3  # of each picture
 RIM_ERROR_PX = 0.5  # of the working picture: more does not count as found
 
 
