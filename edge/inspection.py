@@ -12,7 +12,8 @@ from edge.errors import ModelError, NotJudged
 from edge.frame import Frame, Pixels
 from edge.interfaces import Embedder
 from edge.judge import judge
-from edge.preprocess import Mapper, Placer, WorkingPicture, grey_of
+from edge.placing import Placer, WorkingPicture
+from edge.preprocess import Mapper, grey_of
 from edge.quality import check_frame
 from edge.scoring import Scorer
 from edge.verdict import Verdict, fault

@@ -54,12 +54,37 @@ class Grid(Strict):
         return self.rows * self.columns
 
 
-class AlignmentSettings(Strict):
-    """How far a part may lie from where the reference lay."""
+CLEAR_FIT = 0.95
 
+
+class AlignmentMode(StrEnum):
+    """How parts may lie."""
+
+    FIXTURE = "fixture"
+    ANY_ANGLE = "any_angle"
+    NONE = "none"
+
+
+class AlignmentSettings(Strict):
+    """How far a part may lie from where the reference lay.
+
+    fixture: shifted and rotated a little. any_angle: shifted a little, turned by any angle about the picture's middle.
+    none: the picture is taken as it lies, for continuous material, which has no place.
+    """
+
+    mode: AlignmentMode = AlignmentMode.FIXTURE
     largest_shift: float = Field(default=0.06, gt=0, le=0.2, description="share of the longer side")
-    largest_rotation_degrees: float = Field(default=6.0, gt=0, le=30)
+    largest_rotation_degrees: float = Field(default=12.0, gt=0, le=30, description="in a fixture")
     picture_px: int = Field(default=160, ge=64, le=640, description="longer side of the picture that is aligned")
+
+    clear_fit: float = Field(
+        default=CLEAR_FIT, ge=-1, le=1, description="a part that fits less is looked for as one with a large defect"
+    )
+
+    @property
+    def rotation_range_degrees(self) -> float:
+        """How far parts may be turned either way; 180 is any angle."""
+        return 180.0 if self.mode is AlignmentMode.ANY_ANGLE else self.largest_rotation_degrees
 
 
 def _odd(side: int) -> int:
@@ -89,6 +114,10 @@ class MapSettings(Strict):
         """The same without the channels that need colour."""
         kept = tuple(channel for channel in self.channels if channel not in COLOUR_CHANNELS)
         return self.model_copy(update={"channels": kept})
+
+    def aligned(self, mode: AlignmentMode) -> "MapSettings":
+        """The same with another way of aligning."""
+        return self.model_copy(update={"alignment": self.alignment.model_copy(update={"mode": mode})})
 
     @property
     def is_colour(self) -> bool:

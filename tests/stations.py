@@ -11,7 +11,7 @@ from edge.drivers.simulated import CameraFault, IntervalTrigger, SimulatedCamera
 from edge.frame import Frame, Pixels
 from edge.inspection import Inspection, StageTimes
 from edge.interfaces import Clock, TriggerEvent
-from edge.preprocess import WorkingPicture
+from edge.placing import WorkingPicture
 from edge.record import ModelName, Record
 from edge.station import Station
 from edge.takt import StationRules

@@ -13,7 +13,8 @@ from edge.errors import NotJudged
 from edge.frame import Frame, Pixels
 from edge.inspection import Inspector
 from edge.pictures import list_pictures, read_picture
-from edge.preprocess import Mapper, Placer
+from edge.placing import Placer
+from edge.preprocess import Mapper
 from edge.verdict import Outcome
 from tests.foreign_pictures import AROUND_CONNECTORS, connector, foreign_pictures, resized
 

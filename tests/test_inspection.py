@@ -16,7 +16,8 @@ from edge.errors import ModelError, NotJudged
 from edge.frame import Frame, Pixels
 from edge.inspection import Inspector, StageTimes, self_test
 from edge.model_store import arm
-from edge.preprocess import Mapper, Placer
+from edge.placing import Placer
+from edge.preprocess import Mapper
 from edge.verdict import Outcome, Reason
 from tests.small_model import Small, spoilt
 

@@ -25,7 +25,10 @@ VALUES = [
     "picture_files",
     "pictures",
 ]
-RULES = ["alignment", "archive", "bundle", "inspection", "judge", "manifest", "preprocess", "quality", "scoring"]
+RULES = [
+    *("alignment", "archive", "bundle", "inspection", "judge", "manifest"),
+    *("placing", "pose", "pose_search", "pose_trimmed", "preprocess", "quality", "scoring"),
+]
 INTERFACES = ["interfaces"]
 SHELL = [
     *("station", "takt", "worker", "daemon", "heartbeat"),

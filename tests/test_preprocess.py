@@ -12,6 +12,7 @@ from edge.drivers.connector import render
 from edge.errors import NotJudged
 from edge.frame import Frame, Pixels
 from edge.inspection import Inspector
+from edge.placing import Placer
 from edge.preprocess import (
     CEILING_SIGMA,
     DARK_LEVEL,
@@ -22,14 +23,14 @@ from edge.preprocess import (
     CellStatistics,
     Light,
     Mapper,
-    Placer,
     channels_of,
     grey_of,
     quantised,
 )
 from edge.settings import COLOUR_CHANNELS, Channel, Grid, MapSettings
 from edge.verdict import Reason
-from training.unit_space import place_good_parts, unit_space
+from training.registration import place_good_parts
+from training.unit_space import unit_space
 
 TINY = MapSettings(grid=Grid(rows=5, columns=6, cell_px=4), windows_cells=(1, 3, 5))
 

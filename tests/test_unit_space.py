@@ -3,14 +3,12 @@
 import numpy as np
 import pytest
 
-from edge.frame import Frame
 from edge.preprocess import CellStatistics, log_distances
 from edge.settings import Channel, Grid, MapSettings
 from training.unit_space import (
     folds_of,
     mean_and_whitening,
     median_picture,
-    place_good_parts,
     standardised,
     unit_space,
 )
@@ -97,20 +95,3 @@ def test_a_cell_that_happened_to_be_quiet_does_not_shout() -> None:
     drawn[:, 7] = 1.0
     done = standardised(references, drawn)
     assert done.log_deviation[7] > 0.3
-
-
-def test_good_parts_are_brought_to_lie_alike() -> None:
-    random = np.random.default_rng(3)
-    large = np.clip(
-        np.random.default_rng(8).uniform(40, 220, (30, 30)).repeat(8, axis=0).repeat(8, axis=1), 0, 255
-    ).astype(np.uint8)
-    frames = []
-    for _ in range(6):
-        x, y = random.integers(16, 24, size=2)
-        frames.append(Frame(pixels=np.ascontiguousarray(large[y : y + 200, x : x + 200])))
-    settings = MapSettings(grid=Grid(rows=20, columns=20), channels=(Channel.LIGHTNESS,))
-    _, placed = place_good_parts(frames, settings)
-    inner = np.stack([part.pixels[12:-12, 12:-12] for part in placed]).astype(float)
-    lying = np.stack([frame.pixels[12:-12, 12:-12] for frame in frames]).astype(float)
-    assert inner.std(axis=0).mean() < 0.3 * lying.std(axis=0).mean()
-    assert min(part.placement.fit for part in placed) > 0.9

@@ -8,7 +8,8 @@ import numpy as np
 from edge.bundle import Centroids
 from edge.frame import Frame
 from edge.preprocess import FloatArray
-from edge.settings import MapSettings
+from edge.settings import AlignmentMode, MapSettings
+from training.alignment_mode import ModeChoice, choose_mode
 from training.batches import Batches, LabelledMaps
 from training.dataset import GOOD, DataSet, LazyFrames, Sample, split_by_part
 from training.loop import Trained, TrainingSettings, embed, train
@@ -20,10 +21,11 @@ CALIBRATION_SHARE = 0.25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitSettings:
-    """What `training fit` was asked for."""
+    """What `training fit` was asked for. alignment: None lets the good parts decide."""
 
     training: TrainingSettings = field(default_factory=TrainingSettings)
     map: MapSettings = field(default_factory=MapSettings)
+    alignment: AlignmentMode | None = None
     is_good_only: bool = False
     overkill: float = 0.02
     product: str = "part"
@@ -35,6 +37,7 @@ class Learned:
     """What training gives. embeddings_good: (N, 128). embeddings_defects: by label, (M, 128)."""
 
     settings: MapSettings
+    alignment: ModeChoice
     learned_from: list[Sample]
     kept_apart: list[Sample]
     defective: list[Sample]
@@ -59,7 +62,9 @@ def learn(dataset: DataSet, settings: FitSettings) -> Learned:
     frames = LazyFrames(learned_from)
     first = frames[0]
     map_settings = settings.map if first.is_colour else settings.map.for_grey()
-    good = learn_good_parts(frames, map_settings, np.random.default_rng(seed))
+    choice = choose_mode(frames, map_settings) if settings.alignment is None else ModeChoice(mode=settings.alignment)
+    good = learn_good_parts(frames, map_settings.aligned(choice.mode), np.random.default_rng(seed))
+    map_settings = good.placer.settings
     labels = () if settings.is_good_only else dataset.labels
     defective = [sample for sample in dataset.train if sample.label in labels]
     labelled = _labelled(defective, labels, good, map_settings)
@@ -68,6 +73,7 @@ def learn(dataset: DataSet, settings: FitSettings) -> Learned:
     trained = train(batches, map_settings.grid, labels=len(labels), settings=settings.training)
     return Learned(
         settings=map_settings,
+        alignment=choice,
         learned_from=learned_from,
         kept_apart=kept_apart,
         defective=defective,

@@ -11,13 +11,16 @@ import numpy as np
 
 from edge.errors import NotJudged
 from edge.frame import Frame, Pixels
-from edge.preprocess import CellStatistics, FloatArray, Mapper, Placer, References, cell_levels, log_distances
+from edge.placing import Placer
+from edge.preprocess import CellStatistics, FloatArray, Mapper, References, cell_levels, log_distances
 from edge.settings import MapSettings
+from training.alignment_limits import smallest_fit
 from training.dataset import Sample
 from training.errors import TrainingError
 from training.progress import progress
+from training.registration import place_good_parts
 from training.synthesis import with_defect
-from training.unit_space import folds_of, median_picture, place_good_parts, standardised, unit_space
+from training.unit_space import folds_of, median_picture, standardised, unit_space
 
 SYNTHETIC_PER_PART = 8
 SYNTHETIC_AT_LEAST = 400
@@ -28,7 +31,8 @@ SMALLEST_VISIBLE_LEVELS = 30  # a synthetic defect that raises no cell by two de
 class GoodParts:
     """What good parts give.
 
-    pictures: working pictures. smallest_fit: of their alignment. maps: (N, rows, columns) uint8, cross-fitted.
+    pictures: working pictures. smallest_fit: parts that fit less are not judged. maps: (N, rows, columns) uint8,
+    cross-fitted.
     residues: (M, rows, columns) float32, what visible synthetic defects added to a good map, in levels. invisible: how
     many more raised no cell visibly.
     """
@@ -74,7 +78,7 @@ def learn_good_parts(frames: Sequence[Frame], settings: MapSettings, random: np.
         placer=placer,
         references=references,
         pictures=pictures,
-        smallest_fit=min(part.placement.fit for part in placed),
+        smallest_fit=smallest_fit(placer, frames, random),
         maps=maps,
         residues=residues[is_visible],
         invisible=int((~is_visible).sum()),

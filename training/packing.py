@@ -18,7 +18,6 @@ from training.errors import TrainingError
 from training.learn import FitSettings, Learned
 from training.synthesis import with_defect
 
-SMALLEST_FIT_SHARE = 0.6  # of the worst good part's fit
 MAP_MEAN_DEVIATIONS = 10.0
 PROVISIONAL = 1e9  # the limit while the limit is being found
 GOLDEN_OF_EACH = 2
@@ -45,7 +44,7 @@ def draft_manifest(learned: Learned, settings: FitSettings) -> Manifest:
             overkill_guarantee=1.0,
             calibration_parts=1,
             map_mean=min(float(map_means.mean() + MAP_MEAN_DEVIATIONS * map_means.std()), 250.0),
-            smallest_fit=SMALLEST_FIT_SHARE * learned.good.smallest_fit,
+            smallest_fit=learned.good.smallest_fit,
         ),
         labels=tuple(learned.embeddings_defects),
         golden=(GoldenResult(picture="golden/0.png", outcome=Outcome.NG, distance=0.0),),  # replaced with the real ones

@@ -1,4 +1,4 @@
-"""Good parts become references: their picture, the channel means and every cell's unit space."""
+"""Good parts in their place become references: their picture, the channel means and every cell's unit space."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -6,39 +6,15 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from edge.alignment import Placement
-from edge.frame import Frame, Pixels
-from edge.preprocess import CellStatistics, FloatArray, Light, Placer, References, WorkingPicture, channels_of
+from edge.frame import Pixels
+from edge.preprocess import CellStatistics, FloatArray, Light, References, channels_of
 from edge.settings import MapSettings
-from training.progress import progress
 
-ALIGNMENT_ROUNDS = 2
 FOLDS = 5
 VARIANCE_FLOOR = 1e-8
 NEIGHBOUR_SHARE = 0.1  # of the shrinkage target: a cell that never varied borrows from the picture's mean variance
 SMALLEST_DEVIATION = 0.05  # of log D²: keeps a cell that happened to be quiet from shouting
 PRIOR_PARTS = 10  # how many parts the deviation of all cells together counts for in one cell's
-
-
-def place_good_parts(frames: Sequence[Frame], settings: MapSettings) -> tuple[Placer, list[WorkingPicture]]:
-    """A placer whose reference is the good parts' own median, and the parts in its place.
-
-    The first reference is the plain median of the frames as they lie; each round aligns to it and takes it anew.
-    """
-    first = frames[0]
-    grid = settings.grid
-    shape = (grid.height_px, grid.width_px, 3) if first.is_colour else (grid.height_px, grid.width_px)
-
-    def placer_of(picture: Pixels) -> Placer:
-        return Placer(picture, settings, frame_width=first.width, frame_height=first.height)
-
-    where_it_is = Placement(x_px=0.0, y_px=0.0, rotation_rad=0.0, fit=1.0)
-    placer = placer_of(np.zeros(shape, dtype=np.uint8))
-    placed = [placer.place_at(frame, where_it_is) for frame in progress(frames, "reading good parts")]
-    for number in range(ALIGNMENT_ROUNDS):
-        placer = placer_of(median_picture([part.pixels for part in placed]))
-        placed = [placer.place(frame) for frame in progress(frames, f"aligning, round {number + 1}")]
-    return placer, placed
 
 
 def median_picture(pictures: Sequence[Pixels]) -> Pixels:

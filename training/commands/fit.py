@@ -5,7 +5,7 @@ import json
 import time
 from pathlib import Path
 
-from edge.settings import Channel, Grid, MapSettings
+from edge.settings import AlignmentMode, Channel, Grid, MapSettings
 from training.dataset import check_trainable, open_dataset
 from training.network_names import NETWORKS
 from training.run_folder import RunFolder
@@ -30,6 +30,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--grid", type=_grid, default=Grid(), metavar="ROWSxCOLUMNS", help="cells of the map (36x39)")
     parser.add_argument("--windows", type=_windows, default=(1, 3), help="sides of the windows in cells (1,3)")
     parser.add_argument("--channels", type=_channels, default=tuple(Channel), help="comma-separated; all by default")
+    parser.add_argument(
+        "--alignment",
+        choices=["auto", *(mode.value.replace("_", "-") for mode in AlignmentMode)],
+        default="auto",
+        help="how parts may lie: decided by the good parts (auto), shifted and rotated a little (fixture), at any "
+        "angle, or as they do, with nothing aligned (none)",
+    )
     parser.set_defaults(func=run)
 
 
@@ -53,6 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
             loss=LossName(arguments.loss), hidden=NETWORKS[arguments.network], seed=arguments.seed
         ),
         map=MapSettings(grid=arguments.grid, windows_cells=arguments.windows, channels=arguments.channels),
+        alignment=None if arguments.alignment == "auto" else AlignmentMode(arguments.alignment.replace("-", "_")),
         is_good_only=arguments.good_only,
         overkill=arguments.overkill,
         product=arguments.product,
@@ -70,6 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     if evaluation is not None:
         print(as_text(evaluation))
+    print(f"alignment: {fitted.learned.alignment}")
     limit = fitted.limit
     print(
         f"limit {limit.distance:.3f} from {limit.parts} good parts kept apart: at most {limit.guarantee:.1%} overkill"

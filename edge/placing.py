@@ -1,0 +1,128 @@
+"""Where the part lies, undone: a frame becomes a working picture, in the reference's place and size."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edge.alignment import Placement, aligner_for
+from edge.errors import NotJudged
+from edge.frame import Frame, Pixels
+from edge.preprocess import grey_of
+from edge.settings import AlignmentMode, AlignmentSettings, MapSettings
+from edge.verdict import Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkingPicture:
+    """The part as it would lie in the reference's place. pixels: (H, W[, 3]) uint8; placement: how it lay."""
+
+    pixels: Pixels
+    placement: Placement
+
+
+class Placer:
+    """Brings frames into the reference's place and size."""
+
+    def __init__(self, picture: Pixels, settings: MapSettings, *, frame_width: int, frame_height: int) -> None:
+        """picture: the reference as a working picture (H, W[, 3]); frames must have the given size, in pixels."""
+        self.settings = settings
+        grid = settings.grid
+        self._working_size = (grid.width_px, grid.height_px)
+        self._frame_size = (frame_width, frame_height)
+        self._is_colour = picture.ndim == 3
+        # Large frames are averaged down first; the rest is sampled twice as fine as the working picture and averaged,
+        # so that a shift by half a pixel does not change how sharp the picture looks.
+        reduction = max(1, min(frame_width // (2 * grid.width_px), frame_height // (2 * grid.height_px)))
+        self._reduced_size = (frame_width // reduction, frame_height // reduction)
+        self._fine_size = (2 * grid.width_px, 2 * grid.height_px)
+        scale = settings.alignment.picture_px / max(frame_width, frame_height)
+        self._small_size = (max(round(frame_width * scale), 32), max(round(frame_height * scale), 32))
+        self._fine_to_small = _stretch(self._fine_size, self._small_size)
+        self._small_to_reduced = _stretch(self._small_size, self._reduced_size)
+        small = _resized(grey_of(picture), self._small_size)
+        self.aligner = aligner_for(small, settings.alignment)
+        self._picture = picture
+        self._brightness = max(float(small.mean()), 1.0)
+        self._is_foreign = self._never_seen(settings.alignment)
+
+    def place(self, frame: Frame) -> WorkingPicture:
+        """The frame's part in the reference's place; the caller decides whether the placement will do.
+
+        What lies outside the frame cannot be seen and is taken from the reference, in the frame's light.
+        """
+        small = self.small_grey(frame)
+        working = self.place_at(frame, self.aligner.align(small))
+        lit = cv2.convertScaleAbs(self._picture, alpha=float(small.mean()) / self._brightness)
+        pixels = cv2.copyTo(lit, self._unseen(working.placement), working.pixels)
+        return WorkingPicture(pixels=np.asarray(pixels, dtype=np.uint8), placement=working.placement)
+
+    def small_grey(self, frame: Frame) -> Pixels:
+        """The small grey picture of a frame that is aligned: (height, width) uint8."""
+        return _resized(grey_of(frame.pixels), self._small_size)
+
+    def place_at(self, frame: Frame, placement: Placement) -> WorkingPicture:
+        """The frame brought into place by a known placement; its rim is repeated where there is no frame."""
+        reduced = frame.pixels
+        if (frame.width, frame.height) != self._reduced_size:
+            reduced = _resized(reduced, self._reduced_size)
+        fine = cv2.warpAffine(
+            reduced,
+            (self._small_to_reduced @ self._rigid(placement) @ self._fine_to_small)[:2],
+            self._fine_size,
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        pixels = _resized(np.asarray(fine, dtype=np.uint8), self._working_size)
+        return WorkingPicture(pixels=pixels, placement=placement)
+
+    def check_format(self, frame: Frame) -> None:
+        """Raise NotJudged unless the frame has the size and colour format of the good parts."""
+        if (frame.width, frame.height) != self._frame_size:
+            wanted = f"{self._frame_size[0]}x{self._frame_size[1]}"
+            raise NotJudged(
+                Reason.WRONG_FORMAT, f"{frame.width}x{frame.height} pixels, the model was trained on {wanted}"
+            )
+        if frame.is_colour != self._is_colour:
+            kinds = ("grey", "colour")
+            raise NotJudged(
+                Reason.WRONG_FORMAT,
+                f"a {kinds[frame.is_colour]} picture, the model was trained on {kinds[self._is_colour]}",
+            )
+
+    def _rigid(self, placement: Placement) -> npt.NDArray[np.float64]:
+        """(3, 3) matrix from the reference's to the frame's coordinates, both as small pictures."""
+        matrix = placement.matrix(width=self._small_size[0], height=self._small_size[1])
+        return np.vstack([matrix, [0.0, 0.0, 1.0]])
+
+    def _unseen(self, placement: Placement) -> Pixels:
+        """(H, W) uint8: 255 where a working picture shows what lies outside the frame."""
+        small_to_working = _stretch(self._small_size, self._working_size)
+        right, bottom = self._small_size[0] - 0.5, self._small_size[1] - 0.5  # a pixel's edge, not its middle
+        corners = np.array([[-0.5, -0.5, 1], [right, -0.5, 1], [right, bottom, 1], [-0.5, bottom, 1]]).T
+        seen = (small_to_working @ np.linalg.inv(self._rigid(placement)) @ corners)[:2].T
+        unseen = np.full(self._working_size[::-1], 255, np.uint8)
+        cv2.fillConvexPoly(unseen, np.rint(seen * 16).astype(np.int32), 0, shift=4)
+        return np.asarray(cv2.bitwise_or(unseen, self._is_foreign), dtype=np.uint8)
+
+    def _never_seen(self, settings: AlignmentSettings) -> Pixels:
+        """(H, W) uint8: 255 where a part at any angle shows what lies outside the frame at some other angle."""
+        width, height = self._working_size
+        if settings.mode is not AlignmentMode.ANY_ANGLE:
+            return np.zeros((height, width), np.uint8)
+        y, x = np.mgrid[:height, :width]
+        across = (x - (width - 1) / 2) * self._frame_size[0] / width
+        down = (y - (height - 1) / 2) * self._frame_size[1] / height
+        return np.where(np.hypot(across, down) > min(self._frame_size) / 2, 255, 0).astype(np.uint8)
+
+
+def _resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+    """Averaged to (width, height)."""
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _stretch(source: tuple[int, int], target: tuple[int, int]) -> npt.NDArray[np.float64]:
+    """(3, 3) matrix that takes pixel coordinates of one picture size (width, height) to another's."""
+    x, y = target[0] / source[0], target[1] / source[1]
+    return np.array([[x, 0.0, (x - 1) / 2], [0.0, y, (y - 1) / 2], [0.0, 0.0, 1.0]])

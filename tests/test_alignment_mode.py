@@ -1,0 +1,149 @@
+"""Good parts alone decide how parts may lie, and how well a part must fit."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.alignment import Aligner
+from edge.drivers.connector import render
+from edge.errors import NotJudged
+from edge.frame import Frame, Pixels
+from edge.pictures import list_pictures, read_picture
+from edge.placing import Placer
+from edge.settings import AlignmentMode, MapSettings
+from tests.test_placing import bracket
+from training.alignment_limits import smallest_fit
+from training.alignment_mode import ModeChoice, choose_mode
+from training.moved_pictures import Motion, drawn_motion, emptied, noisy, relit
+from training.registration import place_good_parts
+
+PARTS = 12
+
+
+def connectors(count: int = PARTS) -> list[Frame]:
+    return [Frame(pixels=render(seed=4, part=part)) for part in range(count)]
+
+
+def moved_connectors() -> list[Frame]:
+    random = np.random.default_rng(0)
+    pictures = [frame.pixels for frame in connectors()]
+    motions = [drawn_motion(random, picture, shift=(0, 0.05), degrees=(0, 10)) for picture in pictures]
+    return [Frame(pixels=motion.of(picture)) for motion, picture in zip(motions, pictures, strict=True)]
+
+
+def turned_brackets() -> list[Frame]:
+    random = np.random.default_rng(0)
+    motions = [drawn_motion(random, bracket(), shift=(0, 0.04), degrees=(0, 180)) for _ in range(PARTS)]
+    return [Frame(pixels=noisy(motion.of(bracket()), random)) for motion in motions]
+
+
+def texture(grain_px: float, *, shading: float = 0.0) -> list[Frame]:
+    """Continuous material: another piece of it in every picture, under light that may differ across the picture."""
+    random = np.random.default_rng(0)
+    light = 1 - shading * np.linspace(0, 1, 320)
+    frames = []
+    for _ in range(PARTS):
+        clouds = cv2.GaussianBlur(random.normal(0, 1, (240, 320)), (0, 0), grain_px)
+        frames.append(Frame(pixels=np.clip(light * (128 + 35 * clouds / clouds.std()), 0, 255).astype(np.uint8)))
+    return frames
+
+
+SETS = {
+    "connectors": (connectors, AlignmentMode.FIXTURE),
+    "five connectors": (lambda: connectors(5), AlignmentMode.FIXTURE),
+    "connectors moved as far as a fixture lets them": (moved_connectors, AlignmentMode.FIXTURE),
+    "parts turned at random": (turned_brackets, AlignmentMode.ANY_ANGLE),
+    "fine material": (lambda: texture(1.0), AlignmentMode.NONE),
+    "coarse material": (lambda: texture(6.0), AlignmentMode.NONE),
+    "shaded material": (lambda: texture(2.0, shading=0.3), AlignmentMode.NONE),
+}
+
+
+def settings_for(frame: Frame) -> MapSettings:
+    return MapSettings() if frame.is_colour else MapSettings().for_grey()
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_good_parts_choose_the_mode(name: str) -> None:
+    made, mode = SETS[name]
+    frames = made()
+    choice = choose_mode(frames, settings_for(frames[0]))
+    assert choice.mode is mode
+    assert choice == choose_mode(frames, settings_for(frames[0]))
+    assert f"{choice.fits[AlignmentMode.FIXTURE]:.3f}" in str(choice)
+
+
+@pytest.mark.parametrize("name", ["mvtec_bottle_512", "mvtec_pill_512"])
+def test_real_parts_in_a_fixture_are_known_as_such(name: str, shared_data: Path) -> None:
+    paths = list_pictures(shared_data / name / "train" / "good")
+    frames = [read_picture(path) for path in paths[::10]]
+    assert choose_mode(frames, MapSettings()).mode is AlignmentMode.FIXTURE
+
+
+def test_what_was_asked_for_is_said_so() -> None:
+    assert "as asked for" in str(ModeChoice(mode=AlignmentMode.NONE))
+
+
+# --- the smallest fit -----------------------------------------------------------------------------------------------
+
+
+def limited(frames: list[Frame], mode: AlignmentMode = AlignmentMode.FIXTURE) -> tuple[Placer, Aligner, float]:
+    placer, _ = place_good_parts(frames, settings_for(frames[0]).aligned(mode))
+    assert isinstance(placer.aligner, Aligner)
+    return placer, placer.aligner, smallest_fit(placer, frames, np.random.default_rng(0))
+
+
+def is_refused(placer: Placer, limit: float, pixels: Pixels) -> bool:
+    placement = placer.aligner.align(placer.small_grey(Frame(pixels=pixels)))
+    try:
+        placer.aligner.check(placement, smallest_fit=limit)
+    except NotJudged:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("count", [5, 12])
+def test_good_parts_within_the_range_are_judged_and_what_is_misplaced_is_not(count: int) -> None:
+    placer, _, limit = limited(connectors(count))
+    random = np.random.default_rng(1)
+    for part in range(20, 32):
+        pixels = render(seed=4, part=part)
+        within = drawn_motion(random, pixels, shift=(0, 0.04), degrees=(0, 10)).of(pixels)  # lies 1 % off by itself
+        assert not is_refused(placer, limit, within)
+        assert not is_refused(placer, limit, relit(within, random))
+        assert not is_refused(placer, limit, noisy(within, random))
+        assert is_refused(placer, limit, drawn_motion(random, pixels, shift=(0.15, 0.15), degrees=(0, 0)).of(pixels))
+        assert is_refused(placer, limit, drawn_motion(random, pixels, shift=(0, 0), degrees=(25, 25)).of(pixels))
+        assert is_refused(placer, limit, emptied(pixels, random))
+    assert is_refused(placer, limit, bracket())
+    assert is_refused(placer, limit, np.full_like(pixels, 80))
+
+
+def test_parts_at_any_angle_are_judged_and_what_is_misplaced_is_not() -> None:
+    placer, _, limit = limited(turned_brackets(), AlignmentMode.ANY_ANGLE)
+    random = np.random.default_rng(1)
+    for _ in range(20):
+        within = drawn_motion(random, bracket(), shift=(0, 0.04), degrees=(0, 180)).of(bracket())
+        assert not is_refused(placer, limit, noisy(relit(within, random), random))
+        beyond = drawn_motion(random, bracket(), shift=(0.15, 0.15), degrees=(0, 180)).of(bracket())
+        assert is_refused(placer, limit, beyond)
+    assert is_refused(placer, limit, render(seed=4, part=0))
+    assert is_refused(placer, limit, emptied(bracket(), random))
+
+
+def test_one_odd_part_does_not_open_the_door() -> None:
+    odd = Frame(pixels=Motion(x_px=0, y_px=0, degrees=180).of(render(seed=9, part=0)[::-1].copy()))
+    _, _, limit = limited(connectors())
+    _, _, with_odd = limited([odd, *connectors()])
+    assert with_odd == pytest.approx(limit, abs=0.1)
+    assert with_odd > 0.7
+
+
+def test_without_alignment_nothing_is_refused() -> None:
+    frames = texture(2.0)
+    placer, placed = place_good_parts(frames, settings_for(frames[0]).aligned(AlignmentMode.NONE))
+    limit = smallest_fit(placer, frames, np.random.default_rng(0))
+    assert not is_refused(placer, limit, emptied(frames[0].pixels, np.random.default_rng(0)))
+    assert len(placed) == PARTS

@@ -1,0 +1,115 @@
+"""Frames are brought into place, and what lies outside the frame makes no difference."""
+
+import math
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.alignment import Placement
+from edge.drivers.connector import render
+from edge.frame import Frame, Pixels
+from edge.placing import Placer
+from edge.settings import AlignmentMode, AlignmentSettings, Grid, MapSettings
+from training.moved_pictures import Motion
+
+WIDTH_PX, HEIGHT_PX = 640, 480
+
+
+def settings(mode: AlignmentMode) -> MapSettings:
+    return MapSettings(alignment=AlignmentSettings(mode=mode))
+
+
+def placer_for(pixels: Pixels, mode: AlignmentMode) -> Placer:
+    maps = settings(mode)
+    still = Placement(x_px=0.0, y_px=0.0, rotation_rad=0.0, fit=1.0)
+    shape = (maps.grid.height_px, maps.grid.width_px, 3)
+    blank = Placer(np.zeros(shape, np.uint8), maps, frame_width=WIDTH_PX, frame_height=HEIGHT_PX)
+    picture = blank.place_at(Frame(pixels=pixels), still).pixels
+    return Placer(picture, maps, frame_width=WIDTH_PX, frame_height=HEIGHT_PX)
+
+
+def bracket() -> Pixels:
+    """A part on a plain ground that differs from corner to corner, as light does; it looks different at every angle."""
+    picture = np.full((HEIGHT_PX, WIDTH_PX, 3), 60, np.uint8)
+    cv2.rectangle(picture, (220, 180), (420, 300), (190, 180, 170), -1)
+    cv2.circle(picture, (260, 240), 24, (90, 80, 70), -1)
+    cv2.rectangle(picture, (380, 130), (410, 180), (150, 150, 140), -1)
+    return cv2.GaussianBlur(picture, (0, 0), 2).astype(np.uint8)
+
+
+def outside_the_frame(placer: Placer, motion: Motion) -> np.ndarray:
+    """Where the working picture of a moved frame cannot have been seen: all white frames stay white there only."""
+    seen = motion.of(np.full((HEIGHT_PX, WIDTH_PX), 255, np.uint8))
+    assert seen.min() == 255  # mirrored
+    grid = MapSettings().grid
+    scale = 160 / WIDTH_PX
+    placement = Placement(
+        x_px=motion.x_px * scale, y_px=motion.y_px * scale, rotation_rad=math.radians(motion.degrees), fit=1.0
+    )
+    matrix = placement.matrix(width=160, height=120)
+    y, x = np.mgrid[: grid.height_px, : grid.width_px]
+    small = np.stack([(x + 0.5) * 160 / grid.width_px - 0.5, (y + 0.5) * 120 / grid.height_px - 0.5, np.ones_like(x)])
+    across, down = np.einsum("rc,chw->rhw", matrix, small)
+    return (across < -1) | (across > 160) | (down < -1) | (down > 120)
+
+
+@pytest.mark.parametrize("light", [0.75, 1.0, 1.2])
+def test_what_lies_outside_the_frame_is_taken_from_the_reference_in_the_frames_light(light: float) -> None:
+    pixels = np.rint(render(seed=8, part=1) * 0.8).astype(np.uint8)
+    placer = placer_for(pixels, AlignmentMode.FIXTURE)
+    reference = placer.place(Frame(pixels=pixels)).pixels.astype(float)
+    motion = Motion(x_px=20.0, y_px=-15.0, degrees=9.0)
+    moved = motion.of(pixels)
+    moved[:2] = moved[-2:] = 255  # a bright rim would be smeared all over the corners
+    moved = np.clip(np.rint(moved * light), 0, 255).astype(np.uint8)
+    found = placer.place(Frame(pixels=moved))
+    unseen = outside_the_frame(placer, motion)
+    assert 0.02 < unseen.mean() < 0.3
+    difference = np.abs(found.pixels.astype(float) - light * reference)[unseen]
+    assert difference.mean() < 4
+    smeared = placer.place_at(Frame(pixels=moved), found.placement).pixels
+    assert np.abs(smeared.astype(float) - light * reference)[unseen].mean() > 20
+
+
+@pytest.mark.parametrize("degrees", [37.0, 90.0, -135.0, 178.0])
+def test_a_part_on_a_plain_ground_looks_the_same_at_any_angle(degrees: float) -> None:
+    pixels = bracket()
+    placer = placer_for(pixels, AlignmentMode.ANY_ANGLE)
+    reference = placer.place(Frame(pixels=pixels)).pixels
+    found = placer.place(Frame(pixels=Motion(x_px=12.0, y_px=-9.0, degrees=degrees).of(pixels)))
+    assert math.degrees(found.placement.rotation_rad) == pytest.approx(degrees, abs=0.2)
+    difference = np.abs(found.pixels.astype(int) - reference)
+    assert difference.mean() < 1
+    assert difference.max() < 40  # along edges
+
+
+def test_at_any_angle_the_corners_never_count() -> None:
+    """They are outside the frame at most angles; a stain there turns up at none."""
+    pixels = bracket()
+    placer = placer_for(pixels, AlignmentMode.ANY_ANGLE)
+    clean = placer.place(Frame(pixels=pixels)).pixels
+    stained = pixels.copy()
+    stained[:60, :60] = stained[-60:, -60:] = 90
+    found = placer.place(Frame(pixels=stained)).pixels
+    assert np.abs(found.astype(int) - clean).max() <= 3  # a little more light
+
+
+def test_a_part_that_does_not_move_is_seen_up_to_the_rim() -> None:
+    pixels = render(seed=8, part=1)
+    placer = placer_for(pixels, AlignmentMode.FIXTURE)
+    changed = pixels.copy()
+    changed[:6, 100:200] = 255
+    rise = placer.place(Frame(pixels=changed)).pixels.astype(int) - placer.place(Frame(pixels=pixels)).pixels
+    assert rise[1:3, 55:90].min() > 60
+
+
+def test_without_alignment_a_frame_is_only_resized() -> None:
+    smooth = cv2.GaussianBlur(np.random.default_rng(3).integers(0, 256, (288, 384)).astype(np.uint8), (0, 0), 6)
+    frame = Frame(pixels=np.ascontiguousarray(smooth.astype(np.uint8)))
+    tiny = MapSettings(grid=Grid(rows=9, columns=12), alignment=AlignmentSettings(mode=AlignmentMode.NONE)).for_grey()
+    placer = Placer(np.zeros((72, 96), np.uint8), tiny, frame_width=384, frame_height=288)
+    found = placer.place(frame)
+    placer.aligner.check(found.placement, smallest_fit=1.0)
+    expected = cv2.resize(frame.pixels, (96, 72), interpolation=cv2.INTER_AREA)
+    assert abs(found.pixels.astype(int) - expected).max() <= 1
