@@ -95,11 +95,15 @@ def evenly(count: int, most: int) -> list[int]:
 
 
 def wide_aligner(reference: Pixels, settings: AlignmentSettings, *, compared_to_degrees: float = 0.0) -> Aligner:
-    """For a part as the reference: two parts may differ by twice what one may lie off the middle."""
+    """For a part as the reference: two parts may differ by twice what one may lie off the middle.
+
+    In a fixture only the rotation is doubled: twice the shift would reach the next tooth or pin of a repeating pattern.
+    """
     rotation = settings.rotation_range_degrees
+    doubled = min(2 * settings.largest_shift, WIDEST_SHIFT)
     return Aligner(
         reference,
-        largest_shift=min(2 * settings.largest_shift, WIDEST_SHIFT),
+        largest_shift=doubled if settings.mode is AlignmentMode.ANY_ANGLE else settings.largest_shift,
         largest_rotation_degrees=rotation if rotation == 180 else min(2 * rotation, WIDEST_ROTATION_DEGREES),
         clear_fit=-1.0,
         compared_to_degrees=compared_to_degrees,
