@@ -8,7 +8,7 @@ must have exactly the size and kind that follow from the manifest, and its bound
 
 import hashlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import cv2
 import numpy as np
@@ -19,7 +19,8 @@ from edge.frame import Frame, Pixels
 from edge.manifest import LARGEST_BUNDLE_BYTES, MANIFEST, FileEntry, FrameFormat, Manifest, parse_manifest
 from edge.picture_files import PNG_SIGNATURE, Kind, measure
 from edge.pictures import decode_picture
-from edge.preprocess import FloatArray, References
+from edge.preprocess import HIDDEN_UNITS, CellFunction, References
+from edge.variables import FloatArray, variable_count
 
 LARGEST_ARRAYS_BYTES = 256 * 2**20  # expanded
 MANIFEST_DIGEST, NETWORK, ARRAYS = "manifest.sha256", "embedder.onnx", "arrays.npz"
@@ -50,6 +51,7 @@ class Bundle:
     manifest: Manifest
     network: bytes
     references: References
+    cells: CellFunction
     centroids: Centroids
     golden: tuple[Golden, ...]
     sha256: str
@@ -60,12 +62,14 @@ def encode(
     *,
     network: bytes,
     references: References,
+    cells: CellFunction,
     centroids: Centroids,
     golden: tuple[Golden, ...],
 ) -> bytes:
     """A bundle's archive; the manifest's file list is made here. The same values give the same bytes."""
     arrays = {
-        **{name: getattr(references, name) for name in REFERENCE_ARRAYS},
+        **{name: getattr(references, name) for name in _names(References)},
+        **{name: getattr(cells, name) for name in _names(CellFunction)},
         "good_centroid": centroids.good,
         "defect_centroids": centroids.defects,
         "golden_maps": np.stack([part.cell_map for part in golden]),
@@ -99,7 +103,8 @@ def decode(raw: bytes) -> Bundle:
         raise BundleError(f"the bundle's parts do not fit together: {error}") from error
 
 
-REFERENCE_ARRAYS = ("picture", "channels", "cell_mean", "cell_whitening", "log_mean", "log_deviation")
+def _names(kind: type[References | CellFunction]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def _check_files(manifest: Manifest, files: dict[str, bytes]) -> None:
@@ -119,12 +124,14 @@ def _assembled(manifest: Manifest, files: dict[str, bytes], digest: str) -> Bund
     if expanded > LARGEST_ARRAYS_BYTES:
         raise ValueError(f"the arrays have {expanded} bytes, more than {LARGEST_ARRAYS_BYTES}")
     arrays = unpack_arrays(files[ARRAYS], expected)
-    if not (arrays["log_deviation"] > 0).all():
-        raise ValueError("log_deviation must be above 0")
+    for name in ("scale", "deviation"):
+        if not (arrays[name] > 0).all():
+            raise ValueError(f"{name} must be above 0")
     return Bundle(
         manifest=manifest,
         network=files[NETWORK],
-        references=References(**{name: arrays[name] for name in REFERENCE_ARRAYS}),
+        references=References(**{name: arrays[name] for name in _names(References)}),
+        cells=CellFunction(**{name: arrays[name] for name in _names(CellFunction)}),
         centroids=Centroids(good=arrays["good_centroid"], defects=arrays["defect_centroids"]),
         golden=_golden(manifest, files, arrays),
         sha256=digest,
@@ -134,16 +141,25 @@ def _assembled(manifest: Manifest, files: dict[str, bytes], digest: str) -> Bund
 def _forms(manifest: Manifest) -> dict[str, Form]:
     """Shape and dtype of every array, as they follow from the manifest."""
     settings, grid = manifest.map, manifest.map.grid
-    cells, channels = grid.cells, len(settings.channels)
-    variables = 2 * channels * len(settings.windows_cells)
-    colour = (3,) if manifest.frame.is_colour else ()
+    variables = variable_count(settings)
+    size, colour = (grid.height_px, grid.width_px), (3,) if manifest.frame.is_colour else ()
+    planes = ((*size, len(settings.channels)), np.float32)
     return {
-        "picture": ((grid.height_px, grid.width_px, *colour), np.uint8),
-        "channels": ((grid.height_px, grid.width_px, channels), np.float32),
-        "cell_mean": ((cells, variables), np.float32),
-        "cell_whitening": ((cells, variables, variables), np.float32),
-        "log_mean": ((cells,), np.float32),
-        "log_deviation": ((cells,), np.float32),
+        "picture": ((*size, *colour), np.uint8),
+        "mean": planes,
+        "upper": planes,
+        "lower": planes,
+        "inspected": (size, np.uint8),
+        "centre": ((variables,), np.float32),
+        "scale": ((variables,), np.float32),
+        "inwards": ((2 * variables, HIDDEN_UNITS), np.float32),
+        "unit_space": ((grid.cells, HIDDEN_UNITS), np.float32),
+        "slopes": ((2, HIDDEN_UNITS), np.float32),
+        "across": ((HIDDEN_UNITS, HIDDEN_UNITS), np.float32),
+        "across_bias": ((HIDDEN_UNITS,), np.float32),
+        "outwards": ((HIDDEN_UNITS,), np.float32),
+        "middle": ((1,), np.float32),
+        "deviation": ((1,), np.float32),
         "good_centroid": ((EMBEDDING_SIZE,), np.float32),
         "defect_centroids": ((len(manifest.labels), EMBEDDING_SIZE), np.float32),
         "golden_maps": ((len(manifest.golden), grid.rows, grid.columns), np.uint8),

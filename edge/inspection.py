@@ -13,9 +13,10 @@ from edge.frame import Frame, Pixels
 from edge.interfaces import Embedder
 from edge.judge import judge
 from edge.placing import Placer, WorkingPicture
-from edge.preprocess import Mapper, grey_of
+from edge.preprocess import Mapper
 from edge.quality import check_frame
 from edge.scoring import Scorer
+from edge.variables import grey_of
 from edge.verdict import Verdict, fault
 
 
@@ -61,8 +62,9 @@ class Inspector:
             manifest.map,
             frame_width=manifest.frame.width,
             frame_height=manifest.frame.height,
+            inspected=bundle.references.inspected,
         )
-        self._mapper = Mapper(bundle.references, manifest.map)
+        self._mapper = Mapper(bundle.references, bundle.cells, manifest.map)
         self._scorer = Scorer(
             good_centroid=bundle.centroids.good, defect_centroids=bundle.centroids.defects, labels=manifest.labels
         )

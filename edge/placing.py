@@ -9,8 +9,8 @@ import numpy.typing as npt
 from edge.alignment import Placement, aligner_for
 from edge.errors import NotJudged
 from edge.frame import Frame, Pixels
-from edge.preprocess import grey_of
 from edge.settings import AlignmentMode, AlignmentSettings, MapSettings
+from edge.variables import grey_of
 from edge.verdict import Reason
 
 
@@ -25,8 +25,17 @@ class WorkingPicture:
 class Placer:
     """Brings frames into the reference's place and size."""
 
-    def __init__(self, picture: Pixels, settings: MapSettings, *, frame_width: int, frame_height: int) -> None:
-        """picture: the reference as a working picture (H, W[, 3]); frames must have the given size, in pixels."""
+    def __init__(
+        self,
+        picture: Pixels,
+        settings: MapSettings,
+        *,
+        frame_width: int,
+        frame_height: int,
+        inspected: Pixels | None = None,
+    ) -> None:
+        """picture: the reference as a working picture (H, W[, 3]); frames must have the given size, in pixels.
+        inspected: (H, W) uint8 of a working picture, 255 where the part is inspected; None: everywhere."""
         self.settings = settings
         grid = settings.grid
         self._working_size = (grid.width_px, grid.height_px)
@@ -45,18 +54,23 @@ class Placer:
         self.aligner = aligner_for(small, settings.alignment)
         self._picture = picture
         self._brightness = max(float(small.mean()), 1.0)
-        self._is_foreign = self._never_seen(settings.alignment)
+        is_inspected = np.full(self._working_size[::-1], 255, np.uint8) if inspected is None else inspected
+        self.inspected = np.asarray(cv2.subtract(is_inspected, self._never_seen(settings.alignment)), dtype=np.uint8)
 
     def place(self, frame: Frame) -> WorkingPicture:
         """The frame's part in the reference's place; the caller decides whether the placement will do.
 
-        What lies outside the frame cannot be seen and is taken from the reference, in the frame's light.
+        What lies outside the frame, or is not inspected, is taken from the reference, in the frame's light.
         """
         small = self.small_grey(frame)
         working = self.place_at(frame, self.aligner.align(small))
         lit = cv2.convertScaleAbs(self._picture, alpha=float(small.mean()) / self._brightness)
         pixels = cv2.copyTo(lit, self._unseen(working.placement), working.pixels)
         return WorkingPicture(pixels=np.asarray(pixels, dtype=np.uint8), placement=working.placement)
+
+    def unmasked(self, pixels: Pixels) -> Pixels:
+        """A copy of a working picture with what is not inspected taken from the reference."""
+        return np.asarray(cv2.copyTo(self._picture, cv2.bitwise_not(self.inspected), pixels.copy()), dtype=np.uint8)
 
     def small_grey(self, frame: Frame) -> Pixels:
         """The small grey picture of a frame that is aligned: (height, width) uint8."""
@@ -76,6 +90,11 @@ class Placer:
         )
         pixels = _resized(np.asarray(fine, dtype=np.uint8), self._working_size)
         return WorkingPicture(pixels=pixels, placement=placement)
+
+    def inspected_part(self, inspected: npt.NDArray[np.bool_]) -> Pixels:
+        """(H, W) bool of a frame that lies as the reference does → (H, W) uint8 of a working picture, 255 or 0."""
+        whole = cv2.resize(inspected.astype(np.uint8) * 255, self._working_size, interpolation=cv2.INTER_AREA)
+        return np.where(whole == 255, 255, 0).astype(np.uint8)
 
     def check_format(self, frame: Frame) -> None:
         """Raise NotJudged unless the frame has the size and colour format of the good parts."""
@@ -104,7 +123,7 @@ class Placer:
         seen = (small_to_working @ np.linalg.inv(self._rigid(placement)) @ corners)[:2].T
         unseen = np.full(self._working_size[::-1], 255, np.uint8)
         cv2.fillConvexPoly(unseen, np.rint(seen * 16).astype(np.int32), 0, shift=4)
-        return np.asarray(cv2.bitwise_or(unseen, self._is_foreign), dtype=np.uint8)
+        return np.asarray(cv2.bitwise_or(unseen, cv2.bitwise_not(self.inspected)), dtype=np.uint8)
 
     def _never_seen(self, settings: AlignmentSettings) -> Pixels:
         """(H, W) uint8: 255 where a part at any angle shows what lies outside the frame at some other angle."""

@@ -1,7 +1,7 @@
 """How a picture becomes a map: the parameters that travel in the bundle, the same for training and device."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -20,15 +20,26 @@ class Channel(StrEnum):
     LIGHTNESS = "lightness"
     RED_GREEN = "red_green"
     YELLOW_BLUE = "yellow_blue"
-    DEVIATION = "deviation"
-    GRADIENT_0 = "gradient_0"
-    GRADIENT_45 = "gradient_45"
-    GRADIENT_90 = "gradient_90"
-    GRADIENT_135 = "gradient_135"
-    LAPLACIAN = "laplacian"
 
 
 COLOUR_CHANNELS = frozenset({Channel.RED_GREEN, Channel.YELLOW_BLUE})
+
+
+class Variable(StrEnum):
+    """What is measured of a channel in a cell, against the mean of the good parts; see `edge/variables.py`.
+
+    shift: mean difference. scatter: root mean square difference. difference: the largest and the smallest one.
+    detail_difference: the same of fine structure. detail, detail_scatter: fine structure itself, whatever the good
+    parts show there. excess: how far above or below everything usual at that place.
+    """
+
+    SHIFT = "shift"
+    SCATTER = "scatter"
+    DIFFERENCE = "difference"
+    DETAIL_DIFFERENCE = "detail_difference"
+    DETAIL = "detail"
+    DETAIL_SCATTER = "detail_scatter"
+    EXCESS = "excess"
 
 
 class Grid(Strict):
@@ -87,27 +98,21 @@ class AlignmentSettings(Strict):
         return 180.0 if self.mode is AlignmentMode.ANY_ANGLE else self.largest_rotation_degrees
 
 
-def _odd(side: int) -> int:
-    if side % 2 == 0:
-        raise ValueError("a window has a middle, so its side is odd")
-    return side
+Choice = TypeVar("Choice")
 
 
-def _distinct(channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
-    if len(set(channels)) < len(channels):
-        raise ValueError("a channel is there twice")
-    return channels
+def _distinct(choices: tuple[Choice, ...]) -> tuple[Choice, ...]:
+    if len(set(choices)) < len(choices):
+        raise ValueError("one is there twice")
+    return choices
 
 
 class MapSettings(Strict):
-    """Grid, channels and windows of the map."""
+    """Grid, channels and variables of the map."""
 
     grid: Grid = Grid()
     channels: Annotated[tuple[Channel, ...], AfterValidator(_distinct)] = Field(default=tuple(Channel), min_length=1)
-    windows_cells: tuple[Annotated[int, Field(ge=1, le=15), AfterValidator(_odd)], ...] = Field(
-        default=(1, 3), min_length=1, max_length=4, description="sides of the windows around a cell, odd"
-    )
-    shrinkage: Share = Field(default=0.1, description="of each cell's covariance towards its diagonal")
+    variables: Annotated[tuple[Variable, ...], AfterValidator(_distinct)] = Field(default=tuple(Variable), min_length=1)
     alignment: AlignmentSettings = AlignmentSettings()
 
     def for_grey(self) -> "MapSettings":

@@ -107,6 +107,7 @@ def _with_golden(draft: Bundle, inspector: Inspector) -> bytes:
         draft.manifest.model_copy(update={"golden": tuple(results)}),
         network=draft.network,
         references=draft.references,
+        cells=draft.cells,
         centroids=draft.centroids,
         golden=tuple(golden),
     )

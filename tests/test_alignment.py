@@ -14,7 +14,7 @@ from edge.alignment import aligner_for as reference_aligner
 from edge.drivers.connector import render
 from edge.errors import NotJudged
 from edge.frame import Pixels
-from edge.preprocess import grey_of
+from edge.variables import grey_of
 from edge.settings import AlignmentMode, AlignmentSettings
 from edge.verdict import Reason
 

@@ -7,7 +7,7 @@ import pytest
 from edge.drivers.connector import render
 from edge.errors import NotJudged
 from edge.frame import Pixels
-from edge.preprocess import grey_of
+from edge.variables import grey_of
 from edge.quality import check_frame, limits_from, sharpness_of
 from edge.verdict import Reason
 

@@ -116,6 +116,24 @@ def dust(pixels: Pixels, random: np.random.Generator) -> Pixels:
     return _levels(pixels.astype(np.float32) * _spread(clear, pixels))
 
 
+LITTLE_GRADIENT, LITTLE_BLUR_PX, LITTLE_NOISE_LEVELS = 0.1, 0.7, 3.0
+LITTLE_SHIFT_PX, LITTLE_TURN_DEGREES = 0.7, 0.2  # what alignment leaves
+
+
+def disturbed_a_little(pixels: Pixels, random: np.random.Generator) -> Pixels:
+    """A working picture as another day might show the same good part: the light a little uneven, the focus a little
+    off, a little noise, and not quite in place; each as strong as drawn, none of it a defect."""
+    height, width = pixels.shape[:2]
+    middle = ((width - 1) / 2, (height - 1) / 2)
+    turn = cv2.getRotationMatrix2D(middle, random.uniform(-LITTLE_TURN_DEGREES, LITTLE_TURN_DEGREES), 1.0)
+    turn[:, 2] = turn[:, 2] + random.uniform(-LITTLE_SHIFT_PX, LITTLE_SHIFT_PX, 2)
+    changed = light_gradient(_moved(pixels, turn), random, slope=random.uniform(0, LITTLE_GRADIENT))
+    blur = random.uniform(0, LITTLE_BLUR_PX)
+    if blur > LITTLE_BLUR_PX / 3:
+        changed = defocus(changed, random, sigma_px=blur, working_width_px=width)
+    return noise(changed, random, sigma_levels=random.uniform(0, LITTLE_NOISE_LEVELS))
+
+
 def _moved(pixels: Pixels, matrix: np.ndarray) -> Pixels:
     size = (pixels.shape[1], pixels.shape[0])
     moved = cv2.warpAffine(pixels, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from edge.frame import Frame, Pixels
 from edge.inspection import Inspector
-from edge.preprocess import FloatArray
+from edge.variables import FloatArray
 from edge.verdict import Verdict
 from training.calibrate import Rate
 from training.dataset import GOOD, LazyFrames, Sample

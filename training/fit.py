@@ -46,6 +46,7 @@ def fit(dataset: DataSet, settings: FitSettings) -> Fitted:
         manifest=draft_manifest(learned, settings),
         network=network,
         references=learned.good.references,
+        cells=learned.good.cells,
         centroids=learned.centroids,
         golden=(),
         sha256="",
@@ -58,6 +59,7 @@ def fit(dataset: DataSet, settings: FitSettings) -> Fitted:
         draft.manifest.model_copy(update={"golden": results}),
         network=network,
         references=draft.references,
+        cells=draft.cells,
         centroids=draft.centroids,
         golden=golden,
     )

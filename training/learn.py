@@ -7,8 +7,8 @@ import numpy as np
 
 from edge.bundle import Centroids
 from edge.frame import Frame
-from edge.preprocess import FloatArray
 from edge.settings import AlignmentMode, MapSettings
+from edge.variables import FloatArray
 from training.alignment_mode import ModeChoice, choose_mode
 from training.batches import Batches, LabelledMaps
 from training.dataset import GOOD, DataSet, LazyFrames, Sample, split_by_part
@@ -63,12 +63,14 @@ def learn(dataset: DataSet, settings: FitSettings) -> Learned:
     first = frames[0]
     map_settings = settings.map if first.is_colour else settings.map.for_grey()
     choice = choose_mode(frames, map_settings) if settings.alignment is None else ModeChoice(mode=settings.alignment)
-    good = learn_good_parts(frames, map_settings.aligned(choice.mode), np.random.default_rng(seed))
+    good = learn_good_parts(frames, map_settings.aligned(choice.mode), seed=seed, inspected=dataset.inspected)
     map_settings = good.placer.settings
     labels = () if settings.is_good_only else dataset.labels
     defective = [sample for sample in dataset.train if sample.label in labels]
     labelled = _labelled(defective, labels, good, map_settings)
-    pool = MapPool(good=good.maps.astype(np.float32), residues=good.residues)
+    pool = MapPool(
+        good=good.maps.astype(np.float32), disturbed=good.disturbed.astype(np.float32), residues=good.residues
+    )
     batches = Batches(pool, labelled, size=settings.training.batch, seed=seed)
     trained = train(batches, map_settings.grid, labels=len(labels), settings=settings.training)
     return Learned(

@@ -11,14 +11,15 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from edge.frame import Pixels
-from edge.preprocess import FloatArray
 from edge.settings import Grid
+from edge.variables import FloatArray
 from training.batches import Batches
 from training.errors import TrainingError
 from training.losses import GOOD, ClassifyLoss, ContrastiveLoss, TripletLoss
 from training.miners import AnchoredTriplets, RandomPairs, every_sample
 from training.network import EmbeddingNet, start_local
 from training.progress import progress
+from training.threads import use_one_thread
 
 Miner = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -54,7 +55,6 @@ class Trained:
     separation: float  # AUROC of good against synthetic and labelled defects, on the last batches
 
 
-THREADS = 1  # sums split over threads round differently, and layers of this size gain nothing from more
 EARLY_STEP = 300
 COLLAPSED_SEPARATION = 0.6
 CHECK_BATCHES = 4
@@ -63,8 +63,7 @@ CHECK_BATCHES = 4
 def train(batches: Batches, grid: Grid, *, labels: int, settings: TrainingSettings) -> Trained:
     """An embedding network. labels: how many defect labels there are. Raises TrainingError when it collapses."""
     torch.manual_seed(settings.seed)
-    torch.set_num_threads(THREADS)
-    torch.use_deterministic_algorithms(True)
+    use_one_thread()
     network = EmbeddingNet(grid.cells, settings.hidden)
     start_local(network, grid)
     loss_of, miner = _loss_and_miner(settings, labels=labels)

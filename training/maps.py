@@ -1,29 +1,30 @@
 """What the network learns from: honest maps of good parts, of labelled defects and of synthetic ones.
 
-A good part's map comes from statistics that had not seen the part (cross-fitting); otherwise good parts would look
-quieter in training than they ever will on the line.
+A good part's map comes from references and a cell function that had not seen the part (cross-fitting); otherwise good
+parts would look quieter in training than they ever will on the line.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from edge.errors import NotJudged
 from edge.frame import Frame, Pixels
 from edge.placing import Placer
-from edge.preprocess import CellStatistics, FloatArray, Mapper, References, cell_levels, log_distances
+from edge.preprocess import CellFunction, Mapper, References, cell_levels
 from edge.settings import MapSettings
+from edge.variables import FloatArray
 from training.alignment_limits import smallest_fit
+from training.cell_examples import CellExamples, cell_examples
+from training.cells import learn_cells, standardised
 from training.dataset import Sample
 from training.errors import TrainingError
 from training.progress import progress
 from training.registration import place_good_parts
-from training.synthesis import with_defect
-from training.unit_space import folds_of, median_picture, standardised, unit_space
+from training.unit_space import folds_of, median_picture, unit_space
 
-SYNTHETIC_PER_PART = 8
-SYNTHETIC_AT_LEAST = 400
 SMALLEST_VISIBLE_LEVELS = 30  # a synthetic defect that raises no cell by two deviations teaches nothing
 
 
@@ -32,42 +33,40 @@ class GoodParts:
     """What good parts give.
 
     pictures: working pictures. smallest_fit: parts that fit less are not judged. maps: (N, rows, columns) uint8,
-    cross-fitted.
-    residues: (M, rows, columns) float32, what visible synthetic defects added to a good map, in levels. invisible: how
+    cross-fitted. disturbed: (M, rows, columns) uint8, of the same parts in a little worse light, place and focus.
+    residues: (P, rows, columns) float32, what visible synthetic defects added to a good map, in levels. invisible: how
     many more raised no cell visibly.
     """
 
     placer: Placer
     references: References
+    cells: CellFunction
     pictures: list[Pixels]
     smallest_fit: float
     maps: Pixels
+    disturbed: Pixels
     residues: FloatArray
     invisible: int
 
 
-def learn_good_parts(frames: Sequence[Frame], settings: MapSettings, random: np.random.Generator) -> GoodParts:
-    """Align, fit the unit space, and map good and synthetic defective parts by statistics that never saw them."""
-    placer, placed = place_good_parts(frames, settings)
+def learn_good_parts(
+    frames: Sequence[Frame], settings: MapSettings, *, seed: int, inspected: npt.NDArray[np.bool_] | None = None
+) -> GoodParts:
+    """Align, and map good and synthetic defective parts by what was learned from the others.
+
+    inspected: (H, W) bool of a frame, False where the part is not inspected; None: everywhere.
+    """
+    random = np.random.default_rng(seed)
+    placer, placed = place_good_parts(frames, settings, inspected=inspected)
     pictures = [part.pixels for part in placed]
-    picture = median_picture(pictures)
-    per_part = max(SYNTHETIC_PER_PART, -(-SYNTHETIC_AT_LEAST // len(pictures)))
-    cells = settings.grid.cells
-    good = np.zeros((len(pictures), cells), np.float32)
-    defective = np.zeros((len(pictures), per_part, cells), np.float32)
-    for left_out in progress(list(folds_of(len(pictures))), "cross-fitting"):
-        seen = [part for number, part in enumerate(pictures) if number not in set(left_out)]
-        references = unit_space(seen, settings, picture)
-        statistics = CellStatistics(references.channels, picture, settings)
-        for number in left_out:
-            good[number] = log_distances(statistics.of(pictures[number]), references)
-            for repeat in range(per_part):
-                spoilt = with_defect(pictures[number], pictures, random)
-                defective[number, repeat] = log_distances(statistics.of(spoilt), references)
-    references = standardised(unit_space(pictures, settings, picture), good)
-    shape = (-1, settings.grid.rows, settings.grid.columns)
-    maps = cell_levels(good, references).reshape(shape)
-    residues = cell_levels(defective, references).reshape(shape).astype(np.float32) - np.repeat(maps, per_part, axis=0)
+    examples = cell_examples(pictures, placer, random)
+    function, values = _cross_fitted(examples, seed=seed)
+    function = standardised(function, values.good)
+    maps, disturbed, defective = (
+        cell_levels((each - function.middle) / function.deviation, settings.grid)
+        for each in (values.good, values.disturbed, values.defective)
+    )
+    residues = defective.astype(np.float32) - maps[examples.defective_of]
     is_visible = residues.max(axis=(1, 2)) > SMALLEST_VISIBLE_LEVELS
     if is_visible.mean() < 0.1:
         raise TrainingError(
@@ -76,19 +75,52 @@ def learn_good_parts(frames: Sequence[Frame], settings: MapSettings, random: np.
         )
     return GoodParts(
         placer=placer,
-        references=references,
+        references=unit_space(pictures, placer.settings, median_picture(pictures), inspected=placer.inspected),
+        cells=function,
         pictures=pictures,
         smallest_fit=smallest_fit(placer, frames, random),
         maps=maps,
+        disturbed=disturbed,
         residues=residues[is_visible],
         invisible=int((~is_visible).sum()),
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Values:
+    """What cell functions give that had not seen the part, (N, cells) float32 each."""
+
+    good: FloatArray
+    disturbed: FloatArray
+    defective: FloatArray
+
+
+def _cross_fitted(examples: CellExamples, *, seed: int) -> tuple[CellFunction, _Values]:
+    """The function of all examples, and the values of each by a function of the others."""
+    cells = examples.good.shape[1] * examples.good.shape[2]
+    good, disturbed, defective = (
+        np.zeros((len(each), cells), np.float32) for each in (examples.good, examples.disturbed, examples.defective)
+    )
+    folds = list(folds_of(len(examples.good)))
+    for number, left_out in enumerate(folds, start=1):
+        description = f"cell function {number} of {len(folds) + 1}"
+        function = learn_cells(examples.without(left_out), seed=seed, description=description)
+        for variables, values, made_of in (
+            (examples.good, good, np.arange(len(good))),
+            (examples.disturbed, disturbed, examples.disturbed_of),
+            (examples.defective, defective, examples.defective_of),
+        ):
+            for row in np.flatnonzero(np.isin(made_of, left_out)):
+                values[row] = function.of(variables[row].astype(np.float32))
+    last = f"cell function {len(folds) + 1} of {len(folds) + 1}"
+    function = learn_cells(examples, seed=seed, description=last)
+    return function, _Values(good=good, disturbed=disturbed, defective=defective)
+
+
 def labelled_maps(samples: Sequence[Sample], frames: Sequence[Frame], good: GoodParts, settings: MapSettings) -> Pixels:
     """(M, rows, columns) uint8 maps of defective parts, in the order of the samples. Raises TrainingError for one that
     cannot be brought into place."""
-    mapper = Mapper(good.references, settings)
+    mapper = Mapper(good.references, good.cells, settings)
     maps = []
     for sample, frame in progress(list(zip(samples, frames, strict=True)), "mapping defects"):
         try:

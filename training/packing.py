@@ -10,8 +10,8 @@ from edge.bundle import Golden
 from edge.frame import Frame, Pixels
 from edge.inspection import Inspector
 from edge.manifest import FrameFormat, GoldenResult, LimitRecord, Manifest, Training
-from edge.preprocess import grey_of
 from edge.quality import limits_from
+from edge.variables import grey_of
 from edge.verdict import Outcome
 from training.dataset import LazyFrames, digest_of
 from training.errors import TrainingError

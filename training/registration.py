@@ -25,17 +25,28 @@ WIDEST_SHIFT, WIDEST_ROTATION_DEGREES = 0.2, 45.0
 MIDDLE_STIFFNESS = 0.01  # for each part: parts that all lie at one angle do not say about which point they turn
 
 
-def place_good_parts(frames: Sequence[Frame], settings: MapSettings) -> tuple[Placer, list[WorkingPicture]]:
-    """A placer whose reference is the good parts' own median, and the parts in its place."""
+def place_good_parts(
+    frames: Sequence[Frame], settings: MapSettings, *, inspected: npt.NDArray[np.bool_] | None = None
+) -> tuple[Placer, list[WorkingPicture]]:
+    """A placer whose reference is the good parts' own median, and the parts in its place.
+
+    inspected: (H, W) bool of a frame, as the reference lies; None: everywhere.
+    """
     blank = blank_placer(frames[0], settings)
     smalls = [blank.small_grey(frame) for frame in progress(frames, "reading good parts")]
     placements = registered(smalls, settings.alignment.model_copy(update={"clear_fit": -1.0}))
     pairs = progress(list(zip(range(len(frames)), placements, strict=True)), "making the reference")
     median = median_picture([blank.place_at(frames[number], placement).pixels for number, placement in pairs])
-    size = {"frame_width": frames[0].width, "frame_height": frames[0].height}
-    plain = Placer(median, _with(settings, clear_fit=-1.0), **size)
+    width, height = frames[0].width, frames[0].height
+    plain = Placer(median, _with(settings, clear_fit=-1.0), frame_width=width, frame_height=height)
     usual = usual_fit([plain.aligner.align(small).fit for small in smalls])
-    placer = Placer(median, _with(settings, clear_fit=usual), **size)
+    placer = Placer(
+        median,
+        _with(settings, clear_fit=usual),
+        frame_width=width,
+        frame_height=height,
+        inspected=None if inspected is None else blank.inspected_part(inspected),
+    )
     return placer, [placer.place(frame) for frame in progress(frames, "aligning good parts")]
 
 

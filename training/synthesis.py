@@ -112,10 +112,12 @@ KINDS: tuple[Drawer, ...] = (_pasted, _moved, _coloured, _scratched, _smoothed, 
 class MapPool:
     """What map-space synthesis draws from; maps in levels of 0 to 255 as float32, (N, rows, columns) each.
 
-    good: cross-fitted maps of good parts. residues: what synthetic defects of picture space added to their good map.
+    good: cross-fitted maps of good parts. disturbed: of good parts in a little worse light, place and focus. residues:
+    what synthetic defects of picture space added to their good map.
     """
 
     good: FloatArray
+    disturbed: FloatArray
     residues: FloatArray
 
 
@@ -124,12 +126,13 @@ class MapSynthesis:
 
     def __init__(self, pool: MapPool, random: Generator) -> None:
         self._pool = pool
+        self._good = np.concatenate([pool.good, pool.disturbed])
         self._random = random
         self._rows, self._columns = pool.good.shape[1:]
 
     def good(self, count: int) -> FloatArray:
         """(count, rows, columns): good maps, half of them mixed from two by a soft mask, with a little noise."""
-        random, pool = self._random, self._pool.good
+        random, pool = self._random, self._good
         first = pool[random.integers(len(pool), size=count)]
         second = pool[random.integers(len(pool), size=count)]
         masks = self._soft_masks(count)

@@ -3,9 +3,12 @@
 import argparse
 import json
 import time
+from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
-from edge.settings import AlignmentMode, Channel, Grid, MapSettings
+from edge.settings import AlignmentMode, Channel, Grid, MapSettings, Variable
 from training.dataset import check_trainable, open_dataset
 from training.network_names import NETWORKS
 from training.run_folder import RunFolder
@@ -28,8 +31,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--product", type=_name, default="part", help="name of the part, travels in the bundle")
     parser.add_argument("--serial", type=_whole, default=1, help="must grow with every model that a station gets")
     parser.add_argument("--grid", type=_grid, default=Grid(), metavar="ROWSxCOLUMNS", help="cells of the map (36x39)")
-    parser.add_argument("--windows", type=_windows, default=(1, 3), help="sides of the windows in cells (1,3)")
-    parser.add_argument("--channels", type=_channels, default=tuple(Channel), help="comma-separated; all by default")
+    parser.add_argument(
+        "--channels", type=_several(Channel), default=tuple(Channel), help="comma-separated; all by default"
+    )
+    parser.add_argument(
+        "--variables", type=_several(Variable), default=tuple(Variable), help="comma-separated; all by default"
+    )
     parser.add_argument(
         "--alignment",
         choices=["auto", *(mode.value.replace("_", "-") for mode in AlignmentMode)],
@@ -59,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         training=TrainingSettings(
             loss=LossName(arguments.loss), hidden=NETWORKS[arguments.network], seed=arguments.seed
         ),
-        map=MapSettings(grid=arguments.grid, windows_cells=arguments.windows, channels=arguments.channels),
+        map=MapSettings(grid=arguments.grid, channels=arguments.channels, variables=arguments.variables),
         alignment=None if arguments.alignment == "auto" else AlignmentMode(arguments.alignment.replace("-", "_")),
         is_good_only=arguments.good_only,
         overkill=arguments.overkill,
@@ -123,16 +130,14 @@ def _grid(text: str) -> Grid:
         raise argparse.ArgumentTypeError(f"{text} is no grid; write ROWSxCOLUMNS, each from 4 to 128") from error
 
 
-def _windows(text: str) -> tuple[int, ...]:
-    try:
-        return MapSettings(windows_cells=tuple(int(side) for side in text.split(","))).windows_cells
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text}: write one to four odd sides from 1 to 15, such as 1,3") from error
+Choice = TypeVar("Choice", bound=StrEnum)
 
 
-def _channels(text: str) -> tuple[Channel, ...]:
-    try:
-        return tuple(dict.fromkeys(Channel(name) for name in text.split(",")))
-    except ValueError as error:
-        known = ", ".join(Channel)
-        raise argparse.ArgumentTypeError(f"{text}: choose from {known}") from error
+def _several(choices: type[Choice]) -> Callable[[str], tuple[Choice, ...]]:
+    def parse(text: str) -> tuple[Choice, ...]:
+        try:
+            return tuple(dict.fromkeys(choices(name) for name in text.split(",")))
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{text}: choose from {', '.join(choices)}") from error
+
+    return parse

@@ -1,0 +1,99 @@
+"""Cells of good parts, of disturbed ones and of ones with made-up defects, for the cell function to learn from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edge.frame import Pixels
+from edge.placing import Placer
+from edge.settings import Grid
+from edge.variables import variable_count
+from training.disturbances import disturbed_a_little
+from training.progress import progress
+from training.synthesis import with_defect
+from training.unit_space import folds_of, median_picture, unit_space
+
+SYNTHETIC_PER_PART = 8
+SYNTHETIC_AT_LEAST, SYNTHETIC_AT_MOST = 400, 2400
+DISTURBED_AT_LEAST, DISTURBED_AT_MOST = 200, 600
+VISIBLE_CHANGE_LEVELS = 14.0  # grey levels: what is less in all pixels of a cell need not be found in it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellExamples:
+    """Variables of cells, float16 to save memory, by references that had not seen the parts.
+
+    good: (N, rows, columns, V) of good parts as they are. disturbed: (M, rows, columns, V) of good parts in a little
+    worse light, place and focus. defective: (P, rows, columns, V). is_changed: (P, rows, columns) bool, cells that a
+    defect has visibly changed. disturbed_of, defective_of: the number of the part that each was made of.
+    """
+
+    good: npt.NDArray[np.float16]
+    disturbed: npt.NDArray[np.float16]
+    defective: npt.NDArray[np.float16]
+    is_changed: npt.NDArray[np.bool_]
+    disturbed_of: npt.NDArray[np.intp]
+    defective_of: npt.NDArray[np.intp]
+
+    def without(self, parts: npt.NDArray[np.intp]) -> "CellExamples":
+        """The examples that were not made of these parts."""
+        kept, disturbed, defective = (
+            ~np.isin(numbers, parts) for numbers in (np.arange(len(self.good)), self.disturbed_of, self.defective_of)
+        )
+        return CellExamples(
+            good=self.good[kept],
+            disturbed=self.disturbed[disturbed],
+            defective=self.defective[defective],
+            is_changed=self.is_changed[defective],
+            disturbed_of=self.disturbed_of[disturbed],
+            defective_of=self.defective_of[defective],
+        )
+
+
+def cell_examples(pictures: Sequence[Pixels], placer: Placer, random: np.random.Generator) -> CellExamples:
+    """Variables of good, disturbed and defective working pictures, by references that had not seen them."""
+    settings, count = placer.settings, len(pictures)
+    picture = median_picture(pictures)
+    defective_of = _spread(count, SYNTHETIC_PER_PART, SYNTHETIC_AT_LEAST, SYNTHETIC_AT_MOST)
+    disturbed_of = _spread(count, 1, DISTURBED_AT_LEAST, DISTURBED_AT_MOST)
+    shape = (settings.grid.rows, settings.grid.columns, variable_count(settings))
+    good, disturbed, defective = (
+        np.empty((length, *shape), np.float16) for length in (count, len(disturbed_of), len(defective_of))
+    )
+    is_changed = np.zeros((len(defective_of), *shape[:2]), np.bool_)
+    for left_out in progress(list(folds_of(count)), "measuring cells"):
+        seen = [part for number, part in enumerate(pictures) if number not in set(left_out)]
+        variables = unit_space(seen, settings, picture).variables(settings)
+        for number in left_out:
+            part = pictures[number]
+            good[number] = variables.of(part)
+            for row in np.flatnonzero(disturbed_of == number):
+                disturbed[row] = variables.of(placer.unmasked(disturbed_a_little(part, random)))
+            for row in np.flatnonzero(defective_of == number):
+                spoilt = placer.unmasked(with_defect(part, pictures, random))
+                defective[row] = variables.of(spoilt)
+                is_changed[row] = changed_cells(part, spoilt, settings.grid)
+    return CellExamples(
+        good=good,
+        disturbed=disturbed,
+        defective=defective,
+        is_changed=is_changed,
+        disturbed_of=disturbed_of,
+        defective_of=defective_of,
+    )
+
+
+def _spread(count: int, each: int, at_least: int, at_most: int) -> npt.NDArray[np.intp]:
+    """Part numbers, every part as often as the others, as many in all as the bounds say."""
+    return np.arange(min(max(each * count, at_least), at_most)) % count
+
+
+def changed_cells(part: Pixels, spoilt: Pixels, grid: Grid) -> npt.NDArray[np.bool_]:
+    """(rows, columns): where a defect has visibly changed a working picture."""
+    change = cv2.GaussianBlur(spoilt.astype(np.float32) - part.astype(np.float32), (0, 0), 0.8)
+    most = np.abs(change).reshape(grid.rows, grid.cell_px, grid.columns, -1).max(axis=1)
+    most = most.reshape(grid.rows, grid.columns, -1).max(axis=2)
+    return np.asarray(most > VISIBLE_CHANGE_LEVELS)

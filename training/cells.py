@@ -1,0 +1,167 @@
+"""Teaches how far a cell is from the good parts: good cells against cells that a made-up defect has changed.
+
+A Mahalanobis distance weighs all variables by nothing but their spread over good parts. What a defect does to them is
+not known to it, and many of them drown few. Taguchi's school chooses variables by trial; here a small network, the same
+for every cell, learns it from good parts and from defects drawn on them. What good parts show at a place (the mean and
+the spread of its variables: its unit space) are inputs like the others.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+from torch.nn import functional
+
+from edge.preprocess import HIDDEN_UNITS, CellFunction, scaled, with_neighbourhood
+from edge.variables import FloatArray
+from training.cell_examples import CellExamples
+from training.progress import progress
+from training.threads import use_one_thread
+
+STEPS = 1200
+BATCH = 2048  # cells: half of good parts, a quarter of disturbed ones, a quarter of defects
+LEARNING_RATE, WEIGHT_DECAY = 3e-3, 1e-2
+GOOD_WEIGHT = 4.0  # a map of good cells is almost all of them
+SMALLEST_SCALE = 0.25  # grey levels: what an 8 bit camera resolves
+SMALLEST_SPREAD = 0.05  # in units of a variable's scale
+
+
+class CellNet(nn.Module):
+    """(N, 2V) variables and (N, 4V) unit spaces → (N,) how much more likely changed than good, as a logit."""
+
+    def __init__(self, variables: int) -> None:
+        super().__init__()
+        self.inwards = nn.Linear(2 * variables, HIDDEN_UNITS)
+        self.unit_space = nn.Linear(4 * variables, HIDDEN_UNITS, bias=False)
+        self.first = nn.PReLU(HIDDEN_UNITS)
+        self.across = nn.Linear(HIDDEN_UNITS, HIDDEN_UNITS)
+        self.second = nn.PReLU(HIDDEN_UNITS)
+        self.outwards = nn.Linear(HIDDEN_UNITS, 1)
+
+    def forward(self, variables: torch.Tensor, unit_spaces: torch.Tensor) -> torch.Tensor:
+        """variables: (N, 2V). unit_spaces: (N, 4V)."""
+        first = self.first(self.inwards(variables) + self.unit_space(unit_spaces))  # (N, K)
+        logits: torch.Tensor = self.outwards(self.second(self.across(first)))[:, 0]  # (N,)
+        return logits
+
+
+def learn_cells(examples: CellExamples, *, seed: int, description: str) -> CellFunction:
+    """The function that tells changed cells from good ones; its standardisation is left at zero and one."""
+    torch.manual_seed(seed)
+    use_one_thread()
+    centre, scale = _centre_and_scale(examples.good)
+    good = _cells(examples.good, centre, scale)  # (N, cells, 2V)
+    unit_spaces = _unit_spaces(good)  # (cells, 4V)
+    drawer = _Drawer(
+        good=torch.from_numpy(good),
+        disturbed=torch.from_numpy(_cells(examples.disturbed, centre, scale)),
+        changed=torch.from_numpy(_changed_cells(examples, centre, scale)),
+        changed_at=torch.from_numpy(np.flatnonzero(examples.is_changed) % good.shape[1]),
+        unit_spaces=torch.from_numpy(unit_spaces),
+    )
+    network = CellNet(len(centre))
+    optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=STEPS)
+    for _ in progress(range(STEPS), description):
+        quiet, loud = network(*drawer.quiet()), network(*drawer.changed_ones())
+        loss = functional.softplus(-loud).mean() + GOOD_WEIGHT * functional.softplus(quiet).mean()
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        schedule.step()
+    return _exported(network, centre, scale, unit_spaces)
+
+
+def standardised(function: CellFunction, values: FloatArray) -> CellFunction:
+    """The function with its values in standard deviations of these, of good parts that it had not seen."""
+    return replace(
+        function,
+        middle=np.array([values.mean()], np.float32),
+        deviation=np.array([values.std() + 1e-6], np.float32),
+    )
+
+
+class _Drawer:
+    """Draws cells of good parts, disturbed or not, and changed ones, each with its place's unit space."""
+
+    def __init__(
+        self,
+        *,
+        good: torch.Tensor,
+        disturbed: torch.Tensor,
+        changed: torch.Tensor,
+        changed_at: torch.Tensor,
+        unit_spaces: torch.Tensor,
+    ) -> None:
+        self._good, self._disturbed = good, disturbed
+        self._changed, self._changed_at = changed, changed_at
+        self._unit_spaces = unit_spaces
+
+    def quiet(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Three quarters of a batch."""
+        drawn = [self._of(maps, count) for maps, count in ((self._good, BATCH // 2), (self._disturbed, BATCH // 4))]
+        return torch.cat([cells for cells, _ in drawn]), torch.cat([spaces for _, spaces in drawn])
+
+    def changed_ones(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """A quarter of a batch."""
+        chosen = torch.randint(len(self._changed), (BATCH // 4,))
+        return self._changed[chosen].float(), self._unit_spaces[self._changed_at[chosen]]
+
+    def _of(self, maps: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+        parts, cells = torch.randint(len(maps), (count,)), torch.randint(maps.shape[1], (count,))
+        return maps[parts, cells].float(), self._unit_spaces[cells]
+
+
+def _centre_and_scale(good: npt.NDArray[np.float16]) -> tuple[FloatArray, FloatArray]:
+    """(V,) each: mean over everything, and the usual deviation of a cell from its own mean."""
+    means = good.mean(axis=0, dtype=np.float32)  # (rows, columns, V)
+    variance = np.mean([np.square(part - means) for part in good], axis=0).mean(axis=(0, 1))
+    scale = np.maximum(np.sqrt(variance), SMALLEST_SCALE)
+    return means.mean(axis=(0, 1)), scale.astype(np.float32)
+
+
+def _cells(variables: npt.NDArray[np.float16], centre: FloatArray, scale: FloatArray) -> npt.NDArray[np.float16]:
+    """(N, rows, columns, V) → (N, cells, 2V)."""
+    rows, columns, width = variables.shape[1:]
+    cells = np.empty((len(variables), rows * columns, 2 * width), np.float16)
+    for number, part in enumerate(variables):
+        cells[number] = with_neighbourhood(scaled(part.astype(np.float32), centre, scale))
+    return cells
+
+
+def _changed_cells(examples: CellExamples, centre: FloatArray, scale: FloatArray) -> npt.NDArray[np.float16]:
+    """(cells that are changed, 2V), in the order of is_changed."""
+    parts = [
+        with_neighbourhood(scaled(part.astype(np.float32), centre, scale))[is_changed.ravel()]
+        for part, is_changed in zip(examples.defective, examples.is_changed, strict=True)
+    ]
+    return np.concatenate(parts).astype(np.float16)
+
+
+def _unit_spaces(good: npt.NDArray[np.float16]) -> FloatArray:
+    """(N, cells, 2V) → (cells, 4V): mean, and logarithm of the spread."""
+    mean = good.mean(axis=0, dtype=np.float32)
+    square = np.mean([np.square(part.astype(np.float32) - mean) for part in good], axis=0)
+    return np.concatenate([mean, np.log(np.sqrt(square) + SMALLEST_SPREAD)], axis=1).astype(np.float32)
+
+
+@torch.no_grad()
+def _exported(network: CellNet, centre: FloatArray, scale: FloatArray, unit_spaces: FloatArray) -> CellFunction:
+    def array(values: torch.Tensor) -> FloatArray:
+        return np.ascontiguousarray(values.detach().numpy(), dtype=np.float32)
+
+    places = network.unit_space(torch.from_numpy(unit_spaces)) + network.inwards.bias
+    return CellFunction(
+        centre=centre,
+        scale=scale,
+        inwards=array(network.inwards.weight.T),
+        unit_space=array(places),
+        slopes=np.stack([array(network.first.weight), array(network.second.weight)]),
+        across=array(network.across.weight.T),
+        across_bias=array(network.across.bias),
+        outwards=array(network.outwards.weight[0]),
+        middle=array(-network.outwards.bias),
+        deviation=np.ones(1, np.float32),
+    )
