@@ -10,7 +10,7 @@ from edge.quality import QualityLimits
 from edge.settings import MapSettings, Share, Strict
 from edge.verdict import Outcome
 
-FORMAT_VERSION = 1  # refused if newer; older formats are read by the version that wrote them
+FORMAT_VERSION = 2  # refused if newer; older formats are read by the version that wrote them
 LARGEST_BUNDLE_BYTES = 128 * 2**20
 LARGEST_MANIFEST_BYTES = 2**20
 MOST_GOLDEN_PIXELS = 100_000_000  # of all golden pictures together
@@ -72,7 +72,7 @@ class Training(Strict):
 class Manifest(Strict):
     """Everything about a model but its arrays."""
 
-    format_version: Literal[1] = 1
+    format_version: Literal[2] = 2
     product: str = Field(min_length=1, max_length=64)
     serial: int = Field(ge=0, lt=2**53)
     frame: FrameFormat

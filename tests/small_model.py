@@ -12,21 +12,23 @@ from edge.drivers.onnx import OnnxEmbedder
 from edge.frame import Frame
 from edge.inspection import Inspector
 from edge.manifest import FrameFormat, GoldenResult, LimitRecord, Manifest, Training
-from edge.preprocess import CellStatistics, grey_of, log_distances
 from edge.quality import limits_from
-from edge.settings import Channel, Grid, MapSettings
+from edge.settings import Channel, Grid, MapSettings, Variable
+from edge.variables import grey_of
 from edge.verdict import Outcome
+from training.cell_examples import cell_examples
+from training.cells import learn_cells, standardised
 from training.export import to_onnx
 from training.network import EmbeddingNet
 from training.registration import place_good_parts
-from training.unit_space import standardised, unit_space
+from training.unit_space import median_picture, unit_space
 
 WIDTH_PX, HEIGHT_PX = 128, 96
 GOOD_PARTS = 16
 SETTINGS = MapSettings(
     grid=Grid(rows=9, columns=12, cell_px=8),
-    channels=(Channel.LIGHTNESS, Channel.RED_GREEN, Channel.GRADIENT_0),
-    windows_cells=(1, 3),
+    channels=(Channel.LIGHTNESS, Channel.RED_GREEN),
+    variables=(Variable.SHIFT, Variable.SCATTER, Variable.DIFFERENCE, Variable.EXCESS),
 )
 
 
@@ -49,18 +51,19 @@ def small_frame(part: int, defect: Defect | None = None) -> Frame:
 
 def build_small_model() -> Small:
     frames = [small_frame(part) for part in range(GOOD_PARTS)]
-    _, placed = place_good_parts(frames, SETTINGS)
+    placer, placed = place_good_parts(frames, SETTINGS)
     pictures = [part.pixels for part in placed]
-    references = unit_space(pictures, SETTINGS, np.median(pictures, axis=0).astype(np.uint8))
-    statistics = CellStatistics(references.channels, references.picture, SETTINGS)
-    logs = np.stack([log_distances(statistics.of(picture), references) for picture in pictures])
+    examples = cell_examples(pictures, placer, np.random.default_rng(0))
+    function = learn_cells(examples, seed=0, description="", steps=150)
+    values = np.stack([function.of(part.astype(np.float32)) for part in examples.good])
     torch.manual_seed(0)
     network = to_onnx(EmbeddingNet(SETTINGS.grid.cells, (16,)).eval())
     embedder = OnnxEmbedder(network, cells=SETTINGS.grid.cells)
     draft = Bundle(
         manifest=_manifest([grey_of(picture) for picture in pictures]),
         network=network,
-        references=standardised(references, logs),
+        references=unit_space(pictures, SETTINGS, median_picture(pictures)),
+        cells=standardised(function, values),
         centroids=Centroids(good=np.zeros(128, np.float32), defects=np.ones((2, 128), np.float32)),
         golden=(),
         sha256="",

@@ -14,8 +14,8 @@ from edge.alignment import aligner_for as reference_aligner
 from edge.drivers.connector import render
 from edge.errors import NotJudged
 from edge.frame import Pixels
-from edge.variables import grey_of
 from edge.settings import AlignmentMode, AlignmentSettings
+from edge.variables import grey_of
 from edge.verdict import Reason
 
 WIDTH_PX, HEIGHT_PX = 160, 120

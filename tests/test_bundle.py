@@ -32,6 +32,7 @@ def encoded(bundle: Bundle) -> bytes:
         bundle.manifest,
         network=bundle.network,
         references=bundle.references,
+        cells=bundle.cells,
         centroids=bundle.centroids,
         golden=bundle.golden,
     )
@@ -70,6 +71,7 @@ def test_what_was_written_is_read_back(small_model: Small) -> None:
     assert encoded(bundle) == small_model.raw
     for kept, read in (
         (small_model.bundle.references, bundle.references),
+        (small_model.bundle.cells, bundle.cells),
         (small_model.bundle.centroids, bundle.centroids),
     ):
         for name in kept.__slots__:
@@ -362,11 +364,13 @@ CHANGES: dict[str, tuple[tuple[str | int, ...], object]] = {
     "grey frames": (("frame", "is_colour"), False),
     "another grid": (("map", "grid", "rows"), 10),
     "a huge grid": (("map", "grid"), {"rows": 128, "columns": 128, "cell_px": 32}),
-    "a channel more": (("map", "channels"), ["lightness", "red_green", "gradient_0", "laplacian"]),
+    "a channel more": (("map", "channels"), ["lightness", "red_green", "yellow_blue"]),
     "a channel twice": (("map", "channels"), ["lightness", "red_green", "red_green"]),
     "an unknown channel": (("map", "channels"), ["lightness", "red_green", "infrared"]),
-    "a window without a middle": (("map", "windows_cells"), [1, 2]),
-    "shrinkage beyond 1": (("map", "shrinkage"), 1.1),
+    "a variable less": (("map", "variables"), ["shift", "scatter", "difference"]),
+    "a variable twice": (("map", "variables"), ["shift", "scatter", "difference", "difference"]),
+    "an unknown variable": (("map", "variables"), ["shift", "scatter", "difference", "smell"]),
+    "no variables": (("map", "variables"), []),
     "an unknown loss": (("training", "loss"), "magic"),
     "a digest that is none": (("training", "data_sha256"), "abc"),
     "format true": (("format_version",), True),
@@ -428,7 +432,7 @@ ARRAY_CHANGES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 @pytest.mark.parametrize("change", ARRAY_CHANGES.values(), ids=ARRAY_CHANGES)
-@pytest.mark.parametrize("name", ["channels", "cell_whitening", "log_mean", "good_centroid", "golden_embeddings"])
+@pytest.mark.parametrize("name", ["mean", "unit_space", "across", "good_centroid", "golden_embeddings"])
 def test_arrays_of_another_form_are_refused(
     small_model: Small, name: str, change: Callable[[np.ndarray], np.ndarray]
 ) -> None:
@@ -437,11 +441,12 @@ def test_arrays_of_another_form_are_refused(
     assert_refused(with_arrays(small_model, npz_of(arrays)), f"{name}.npy")
 
 
+@pytest.mark.parametrize("name", ["scale", "deviation"])
 @pytest.mark.parametrize("value", [0.0, -1.0])
-def test_a_deviation_that_is_none_is_refused(small_model: Small, value: float) -> None:
+def test_a_deviation_that_is_none_is_refused(small_model: Small, name: str, value: float) -> None:
     arrays = arrays_of(unpack(small_model.raw))
-    arrays["log_deviation"] = np.full_like(arrays["log_deviation"], value)
-    assert_refused(with_arrays(small_model, npz_of(arrays)), "log_deviation must be above 0")
+    arrays[name] = np.full_like(arrays[name], value)
+    assert_refused(with_arrays(small_model, npz_of(arrays)), f"{name} must be above 0")
 
 
 def test_missing_unknown_and_double_arrays_are_refused(small_model: Small) -> None:
@@ -465,7 +470,7 @@ class Trap:
 
 def test_a_pickle_is_never_loaded(small_model: Small) -> None:
     arrays: dict[str, Any] = arrays_of(unpack(small_model.raw))
-    arrays["log_mean"] = np.array([Trap()], dtype=object)
+    arrays["middle"] = np.array([Trap()], dtype=object)
     assert_refused(with_arrays(small_model, npz_of(arrays)))
     assert_refused(with_arrays(small_model, pickle.dumps(Trap())))
     assert not Trap.sprung

@@ -47,7 +47,7 @@ def test_the_map_and_the_network_alone_would_refuse_them_too(demo_bundle: Bundle
     inspector = Inspector(demo_bundle, OnnxEmbedder(demo_bundle.network, cells=manifest.map.grid.cells))
     picture = demo_bundle.references.picture
     placer = Placer(picture, manifest.map, frame_width=640, frame_height=480)
-    mapper = Mapper(demo_bundle.references, manifest.map)
+    mapper = Mapper(demo_bundle.references, demo_bundle.cells, manifest.map)
     judged = 0
     for kind, pixels in foreign_pictures(640, 480, count=180):
         # In the light of the reference, so that as many as possible get through.

@@ -1,7 +1,7 @@
 """One frame to one verdict: what each stage refuses becomes a FAULT, and the self-test finds what was tampered with."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import cv2
 import numpy as np
@@ -17,7 +17,7 @@ from edge.frame import Frame, Pixels
 from edge.inspection import Inspector, StageTimes, self_test
 from edge.model_store import arm
 from edge.placing import Placer
-from edge.preprocess import Mapper
+from edge.preprocess import CellFunction, Mapper
 from edge.verdict import Outcome, Reason
 from tests.small_model import Small, spoilt
 
@@ -248,10 +248,18 @@ def test_a_golden_picture_that_cannot_be_judged_is_found(small_bundle: Bundle) -
         arm(tampered, embedder_of(tampered))
 
 
-@pytest.mark.parametrize("name", ["channels", "cell_mean", "cell_whitening", "log_mean", "log_deviation"])
+@pytest.mark.parametrize("name", ["mean", "upper", "lower"])
 def test_tampered_references_are_found(small_bundle: Bundle, name: str) -> None:
     changed = getattr(small_bundle.references, name) * np.float32(1.2)
     tampered = replace(small_bundle, references=replace(small_bundle.references, **{name: changed}))
+    with pytest.raises(ModelError, match="self-test"):
+        arm(tampered, embedder_of(tampered))
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(CellFunction)])
+def test_a_tampered_cell_function_is_found(small_bundle: Bundle, name: str) -> None:
+    changed = getattr(small_bundle.cells, name) * np.float32(1.5) + np.float32(0.05)
+    tampered = replace(small_bundle, cells=replace(small_bundle.cells, **{name: changed}))
     with pytest.raises(ModelError, match="self-test"):
         arm(tampered, embedder_of(tampered))
 

@@ -13,131 +13,20 @@ from edge.errors import NotJudged
 from edge.frame import Frame, Pixels
 from edge.inspection import Inspector
 from edge.placing import Placer
-from edge.preprocess import (
-    CEILING_SIGMA,
-    DARK_LEVEL,
-    FLOOR_SIGMA,
-    LARGEST_GAIN,
-    SCATTER_FLOOR,
-    SMALLEST_GAIN,
-    CellStatistics,
-    Light,
-    Mapper,
-    channels_of,
-    grey_of,
-    quantised,
-)
-from edge.settings import COLOUR_CHANNELS, Channel, Grid, MapSettings
+from edge.preprocess import CEILING_SIGMA, FLOOR_SIGMA, CellFunction, Mapper, cell_levels
+from edge.settings import Grid, MapSettings
+from edge.variables import grey_of
 from edge.verdict import Reason
+from tests.small_model import Small
+from training.cell_examples import cell_examples
+from training.cells import learn_cells
 from training.registration import place_good_parts
 from training.unit_space import unit_space
-
-TINY = MapSettings(grid=Grid(rows=5, columns=6, cell_px=4), windows_cells=(1, 3, 5))
 
 
 def noise(shape: tuple[int, ...], seed: int, *, middle: float = 120.0, spread: float = 40.0) -> Pixels:
     drawn = np.random.default_rng(seed).normal(middle, spread, shape)
     return np.clip(np.rint(drawn), 0, 255).astype(np.uint8)
-
-
-def literal_variables(reference: np.ndarray, seen: np.ndarray, side: int, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
-    """β - 1 and ln √V_e of every cell by the formulas of the module, with sums over the pixels of each window.
-
-    Windows at the rim repeat the rim's cells. n·DARK_LEVEL² is added to r, SCATTER_FLOOR to V_e; n instead of n - 1.
-    """
-    sensitivity, scatter = np.zeros((grid.rows, grid.columns)), np.zeros((grid.rows, grid.columns))
-    reach = side // 2
-    for row in range(grid.rows):
-        for column in range(grid.columns):
-            r = slope = energy = n = 0.0
-            for near_row in range(row - reach, row + reach + 1):
-                for near_column in range(column - reach, column + reach + 1):
-                    top = min(max(near_row, 0), grid.rows - 1) * grid.cell_px
-                    left = min(max(near_column, 0), grid.columns - 1) * grid.cell_px
-                    for y in range(top, top + grid.cell_px):
-                        for x in range(left, left + grid.cell_px):
-                            m, d = reference[y, x], seen[y, x] - reference[y, x]
-                            r, slope, energy, n = r + m * m, slope + m * d, energy + d * d, n + 1
-            r += n * DARK_LEVEL**2
-            sensitivity[row, column] = slope / r  # β - 1, since L = Σmx = Σm² + Σmd
-            scatter[row, column] = 0.5 * math.log((energy - slope * slope / r) / n + SCATTER_FLOOR)
-    return sensitivity, scatter
-
-
-@pytest.mark.parametrize("is_colour", [False, True])
-def test_the_variables_equal_their_formulas(is_colour: bool) -> None:
-    grid = TINY.grid
-    shape = (grid.height_px, grid.width_px, *((3,) if is_colour else ()))
-    picture, seen = noise(shape, 1), noise(shape, 2, middle=130)
-    tiny = TINY if is_colour else TINY.for_grey()
-    reference = channels_of(picture, tiny.channels, gain=1.0)
-    statistics = CellStatistics(reference, picture, tiny)
-    variables = statistics.of(seen).reshape(grid.rows, grid.columns, len(tiny.windows_cells), 2, len(tiny.channels))
-    channels = channels_of(seen, tiny.channels, gain=1.0 / Light(picture).gain(seen)).astype(np.float64)
-    for window, side in enumerate(tiny.windows_cells):
-        for number in range(len(tiny.channels)):
-            expected = literal_variables(reference[:, :, number].astype(np.float64), channels[:, :, number], side, grid)
-            np.testing.assert_allclose(variables[:, :, window, 0, number], expected[0], atol=2e-6, rtol=1e-4)
-            np.testing.assert_allclose(variables[:, :, window, 1, number], expected[1], atol=1e-4)
-
-
-def test_a_picture_equal_to_the_reference_has_sensitivity_one_and_no_scatter() -> None:
-    picture = noise((TINY.grid.height_px, TINY.grid.width_px, 3), 1)
-    statistics = CellStatistics(channels_of(picture, TINY.channels, gain=1.0), picture, TINY)
-    np.testing.assert_allclose(statistics.of(picture), 0.0, atol=1e-5)
-
-
-def test_the_gain_is_the_whole_pictures_sensitivity() -> None:
-    picture = noise((TINY.grid.height_px, TINY.grid.width_px), 1, middle=100, spread=20)
-    m, x = picture.astype(float), (picture // 2 + 40).astype(float)
-    assert Light(picture).gain(x.astype(np.uint8)) == pytest.approx((m * x).sum() / (m * m).sum(), rel=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("level", "reason"), [(0, Reason.TOO_DARK), (int(100 * SMALLEST_GAIN) - 2, Reason.TOO_DARK),
-                          (int(100 * LARGEST_GAIN) + 2, Reason.TOO_BRIGHT), (255, Reason.TOO_BRIGHT)]
-)  # fmt: skip
-def test_light_far_from_the_references_is_not_judged(level: int, reason: Reason) -> None:
-    picture = np.full((TINY.grid.height_px, TINY.grid.width_px), 100, np.uint8)
-    statistics = CellStatistics(channels_of(picture, TINY.for_grey().channels, gain=1.0), picture, TINY.for_grey())
-    with pytest.raises(NotJudged, match="of the reference's brightness") as refused:
-        statistics.of(np.full_like(picture, level))
-    assert refused.value.reason is reason
-
-
-def test_a_black_reference_judges_nothing() -> None:
-    black = np.zeros((TINY.grid.height_px, TINY.grid.width_px), np.uint8)
-    statistics = CellStatistics(channels_of(black, TINY.for_grey().channels, gain=1.0), black, TINY.for_grey())
-    for level in (0, 1, 255):
-        with pytest.raises(NotJudged):
-            statistics.of(np.full_like(black, level))
-
-
-def test_channels_come_in_the_order_asked_for() -> None:
-    picture = noise((40, 48, 3), 1)
-    every = channels_of(picture, tuple(Channel), gain=1.1)
-    assert every.shape == (40, 48, len(Channel))
-    assert every.dtype == np.float32
-    some = (Channel.LAPLACIAN, Channel.RED_GREEN, Channel.LIGHTNESS)
-    chosen = channels_of(picture, some, gain=1.1)
-    for number, channel in enumerate(some):
-        np.testing.assert_array_equal(chosen[:, :, number], every[:, :, list(Channel).index(channel)])
-
-
-def test_grey_and_equal_colours_have_the_same_lightness_channels() -> None:
-    grey = noise((40, 48), 1)
-    names = MapSettings().for_grey().channels
-    assert not set(names) & COLOUR_CHANNELS
-    coloured = channels_of(cv2.merge([grey, grey, grey]), names, gain=0.9)
-    np.testing.assert_allclose(channels_of(grey, names, gain=0.9), coloured, atol=1e-3)
-
-
-def test_an_edge_shows_in_the_gradient_across_it_and_not_in_the_one_along_it() -> None:
-    picture = np.full((40, 40), 50, np.uint8)
-    picture[:, 20:] = 200
-    found = channels_of(picture, (Channel.GRADIENT_0, Channel.GRADIENT_90), gain=1.0)
-    assert found[20, 18:22, 0].max() > 30
-    assert found[20, :, 1].max() < 1e-3
 
 
 @pytest.mark.parametrize("gain", [0.8, 0.9, 1.1, 1.2])
@@ -191,7 +80,7 @@ FORMATS = [
 
 @pytest.mark.parametrize(("width", "height", "is_colour"), FORMATS)
 def test_frames_of_any_size_give_maps_that_show_the_place(width: int, height: int, is_colour: bool) -> None:
-    shaped = MapSettings(grid=Grid(rows=9, columns=12, cell_px=8), windows_cells=(1,), shrinkage=0.5)
+    shaped = MapSettings(grid=Grid(rows=9, columns=12, cell_px=8))
     shaped = shaped if is_colour else shaped.for_grey()
 
     def frame(part: int) -> Frame:
@@ -199,8 +88,9 @@ def test_frames_of_any_size_give_maps_that_show_the_place(width: int, height: in
         return Frame(pixels=pixels if is_colour else grey_of(pixels))
 
     placer, placed = place_good_parts([frame(part) for part in range(6)], shaped)
-    references = unit_space([part.pixels for part in placed], shaped, placed[0].pixels)
-    mapper = Mapper(references, shaped)
+    pictures = [part.pixels for part in placed]
+    function = learn_cells(cell_examples(pictures, placer, np.random.default_rng(0)), seed=0, description="", steps=60)
+    mapper = Mapper(unit_space(pictures, shaped, placed[0].pixels), function, shaped)
     unseen = frame(7)
     placer.check_format(unseen)
     good = mapper.to_map(placer.place(unseen).pixels)
@@ -242,30 +132,74 @@ def test_a_frame_of_another_format_is_not_judged(demo_inspector: Inspector, shap
     assert (verdict.reason, verdict.detail) == (Reason.WRONG_FORMAT, words)
 
 
-def test_quantising_keeps_the_range_and_rounds() -> None:
+GRID = Grid(rows=4, columns=4)
+
+
+def levels(sigmas: list[float]) -> list[int]:
+    padded = np.zeros(GRID.cells)
+    padded[: len(sigmas)] = sigmas
+    return [int(level) for level in cell_levels(padded, GRID).ravel()[: len(sigmas)]]
+
+
+def test_levels_keep_the_range_and_round() -> None:
     step = (CEILING_SIGMA - FLOOR_SIGMA) / 255
-    assert quantised(np.array([-100.0, FLOOR_SIGMA, CEILING_SIGMA, 100.0])).tolist() == [0, 0, 255, 255]
-    assert quantised(np.array([FLOOR_SIGMA + 0.49 * step, FLOOR_SIGMA + 0.51 * step])).tolist() == [0, 1]
+    assert levels([-100.0, FLOOR_SIGMA, CEILING_SIGMA, 100.0]) == [0, 0, 255, 255]
+    assert levels([FLOOR_SIGMA + 0.49 * step, FLOOR_SIGMA + 0.51 * step]) == [0, 1]
 
 
 @settings(max_examples=50)
-@given(st.lists(st.floats(-1e30, 1e30), min_size=1, max_size=30))
-def test_quantising_keeps_the_order(sigmas: list[float]) -> None:
-    ordered = quantised(np.sort(np.array(sigmas)))
-    assert (np.diff(ordered.astype(int)) >= 0).all()
+@given(st.lists(st.floats(-1e30, 1e30), min_size=1, max_size=GRID.cells))
+def test_levels_keep_the_order(sigmas: list[float]) -> None:
+    assert levels(sorted(sigmas)) == sorted(levels(sigmas))
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_a_map_with_a_value_that_is_no_number_is_not_judged(bad: float) -> None:
     with pytest.raises(NotJudged) as refused:
-        quantised(np.array([0.0, bad, 1.0]))
+        levels([0.0, bad, 1.0])
     assert refused.value.reason is Reason.NOT_FINITE
 
 
-@pytest.mark.parametrize("side", [0, 2, 16, -1])
-def test_a_window_without_a_middle_is_refused(side: int) -> None:
-    with pytest.raises(ValueError, match="windows_cells"):
-        MapSettings(windows_cells=(side,))
+def slow_function(function: CellFunction, variables: np.ndarray) -> np.ndarray:
+    """The cell function in loops over cells, as its docstring says."""
+    rows, columns = variables.shape[:2]
+    scaled = np.clip((variables - function.centre) / function.scale, -20, 20)
+    found = np.zeros((rows, columns))
+    for row in range(rows):
+        for column in range(columns):
+            near = [
+                scaled[min(max(row + down, 0), rows - 1), min(max(column + across, 0), columns - 1)]
+                for down in (-1, 0, 1)
+                for across in (-1, 0, 1)
+            ]
+            inputs = np.concatenate([scaled[row, column], np.mean(near, axis=0)])
+            first = inputs @ function.inwards + function.unit_space[row * columns + column]
+            first = np.where(first > 0, first, function.slopes[0] * first)
+            second = first @ function.across + function.across_bias
+            second = np.where(second > 0, second, function.slopes[1] * second)
+            found[row, column] = (second @ function.outwards - function.middle[0]) / function.deviation[0]
+    return found.ravel()
+
+
+def test_the_cell_function_equals_its_formula(small_model: Small) -> None:
+    function, rows, columns = small_model.bundle.cells, 9, 12
+    drawn = np.random.default_rng(0).normal(0, 30, (rows, columns, len(function.centre))).astype(np.float32)
+    np.testing.assert_allclose(function.of(drawn), slow_function(function, drawn), rtol=1e-3, atol=1e-3)
+
+
+def test_what_is_not_inspected_cannot_change_the_map() -> None:
+    shaped = MapSettings(grid=Grid(rows=9, columns=12, cell_px=8))
+    picture = noise((shaped.grid.height_px, shaped.grid.width_px, 3), 1)
+    inspected = np.full(picture.shape[:2], 255, np.uint8)
+    inspected[:, 48:] = 0
+    placer = Placer(picture, shaped, frame_width=96, frame_height=72, inspected=inspected)
+    pixels = picture.copy()
+    before = placer.place(Frame(pixels=pixels)).pixels
+    pixels = pixels.copy()
+    pixels[20:40, 60:90] = 255 - pixels[20:40, 60:90]
+    after = placer.place_at(Frame(pixels=pixels), placer.place(Frame(pixels=picture)).placement)
+    assert abs(placer.unmasked(after.pixels)[:, 50:].astype(int) - picture[:, 50:]).max() == 0
+    assert abs(placer.unmasked(after.pixels)[:, :46].astype(int) - before[:, :46]).max() <= 1
 
 
 def map_of(inspector: Inspector, pixels: Pixels) -> Pixels:

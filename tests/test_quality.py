@@ -7,8 +7,8 @@ import pytest
 from edge.drivers.connector import render
 from edge.errors import NotJudged
 from edge.frame import Pixels
-from edge.variables import grey_of
 from edge.quality import check_frame, limits_from, sharpness_of
+from edge.variables import grey_of
 from edge.verdict import Reason
 
 GOOD = [grey_of(render(seed=3, part=part))[::2, ::2].copy() for part in range(6)]

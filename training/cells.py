@@ -47,7 +47,7 @@ class CellNet(nn.Module):
         return logits
 
 
-def learn_cells(examples: CellExamples, *, seed: int, description: str) -> CellFunction:
+def learn_cells(examples: CellExamples, *, seed: int, description: str, steps: int = STEPS) -> CellFunction:
     """The function that tells changed cells from good ones; its standardisation is left at zero and one."""
     torch.manual_seed(seed)
     use_one_thread()
@@ -63,8 +63,8 @@ def learn_cells(examples: CellExamples, *, seed: int, description: str) -> CellF
     )
     network = CellNet(len(centre))
     optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=STEPS)
-    for _ in progress(range(STEPS), description):
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
+    for _ in progress(range(steps), description):
         quiet, loud = network(*drawer.quiet()), network(*drawer.changed_ones())
         loss = functional.softplus(-loud).mean() + GOOD_WEIGHT * functional.softplus(quiet).mean()
         optimizer.zero_grad()
