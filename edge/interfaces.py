@@ -28,10 +28,16 @@ class Device(Protocol):
 class Camera(Device, Protocol):
     """Takes one picture of the part that is in the fixture now."""
 
+    @property
+    def trouble(self) -> str | None:
+        """Why no picture can be taken at the moment, in one sentence; None if it can, or if nothing is known."""
+        ...
+
     def capture(self, *, not_before_ns: int, timeout_ms: float) -> Frame:
         """A frame whose exposure began at or after `not_before_ns` on the monotonic clock.
 
-        Raises DeviceTimeout when none came within `timeout_ms`, DeviceFault when the camera answered wrongly.
+        Raises DeviceTimeout when none came within `timeout_ms`, DeviceFault when the camera answered wrongly,
+        NotJudged when the frame was not exposed as the configuration says.
         """
         ...
 

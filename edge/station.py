@@ -280,7 +280,7 @@ class Station:
             return self._unarmed_because or "there is no model"
         if self._overdue is not None:
             return f"part {self._overdue[0].sequence} is overdue"
-        return self._sink_error or self._sink.trouble
+        return self._camera.trouble or self._sink_error or self._sink.trouble
 
     def _switch_ready(self, is_ready: bool) -> None:
         self._ready_since_ns = None

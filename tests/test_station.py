@@ -54,6 +54,16 @@ def test_wires_follow_one_part_in_order() -> None:
     ]
 
 
+def test_camera_that_says_it_has_no_picture_is_not_ready_until_it_has_one_again() -> None:
+    bench = Bench()
+    bench.camera.trouble = "no frame for 3 s"
+    assert not bench.station.settle(timeout_ms=0)
+    assert (bench.station.state.why, bench.outputs.wires) == ("no frame for 3 s", set())
+    bench.camera.trouble = None
+    assert bench.station.settle(timeout_ms=0)
+    assert bench.outputs.wires == {"ready"}
+
+
 def test_outputs_change_before_the_record_is_put() -> None:
     bench = Bench()
     seen: list[set[str]] = []

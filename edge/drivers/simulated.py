@@ -8,11 +8,10 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 from edge.drivers.clock import SystemClock
-from edge.errors import DeviceFault, DeviceUnavailable
+from edge.drivers.closable import Closable
+from edge.errors import DeviceFault
 from edge.frame import Frame, Pixels
 from edge.interfaces import Clock, EndOfLine, TriggerEvent
 from edge.verdict import Outcome
@@ -43,34 +42,12 @@ class Frozen:
 CameraFault = Exception | Delay | Early | Frozen
 
 
-class _Closable:
-    """Context manager; `close()` may be called twice."""
-
-    is_closed = False
-
-    def close(self) -> None:
-        """Nothing can be asked of it after that."""
-        self.is_closed = True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _check_open(self) -> None:
-        if self.is_closed:
-            raise DeviceUnavailable(f"this {type(self).__name__} is closed")
-
-
-class SimulatedCamera(_Closable, ABC):
+class SimulatedCamera(Closable, ABC):
     """What the cameras without hardware share: exposure times, faults on request, and a memory of what was taken.
 
     It does NOT imitate: a sensor that runs freely, so that a frame waits for the next exposure; rolling shutter;
     buffers that hold old frames; exposure control; dropped frames; heat; a cable. `sources` has what came last.
-    parts: how many pictures there are, None for no end.
+    parts: how many pictures there are, None for no end. trouble: what the camera says of itself, for tests to set.
     """
 
     def __init__(self, *, clock: Clock | None = None, faults: Mapping[int, CameraFault] | None = None) -> None:
@@ -79,6 +56,7 @@ class SimulatedCamera(_Closable, ABC):
         self._last: Frame | None = None
         self.parts: int | None = None
         self.captured = 0
+        self.trouble: str | None = None
         self.sources: deque[str] = deque(maxlen=REMEMBERED)
 
     @abstractmethod
@@ -106,7 +84,7 @@ class SimulatedCamera(_Closable, ABC):
         return self._last
 
 
-class IntervalTrigger(_Closable):
+class IntervalTrigger(Closable):
     """A line that sends a part every so often, and ends.
 
     It does NOT imitate: bouncing contacts, a jittering conveyor, parts that are taken off the line, noise on the wire.
@@ -175,7 +153,7 @@ class WireChange:
     is_on: bool
 
 
-class SimulatedOutputs(_Closable):
+class SimulatedOutputs(Closable):
     """Wires that are only remembered. `history` has the last changes, `wires` those that are on.
 
     They do NOT imitate: the length of a pulse, rise times, a shorted or broken wire, a level that survives its owner,
