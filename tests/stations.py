@@ -7,7 +7,8 @@ import numpy as np
 
 from edge.alignment import Placement
 from edge.drivers.clock import SystemClock
-from edge.drivers.simulated import CameraFault, IntervalTrigger, SimulatedCamera, SimulatedOutputs
+from edge.drivers.simulated import CameraFault, SimulatedCamera, SimulatedOutputs
+from edge.drivers.triggers import IntervalTrigger
 from edge.frame import Frame, Pixels
 from edge.inspection import Inspection, StageTimes
 from edge.interfaces import Clock, TriggerEvent

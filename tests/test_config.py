@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import edge
-from edge.config import StationConfig, load_config, parse_config
+from edge.config import LineCamera, load_config, parse_config
 from edge.errors import ConfigError
+from edge.wiring import Beat, GpioOutputs, GpioTrigger, Pulse
 
 GOOD = """\
 station: a1
@@ -31,14 +32,15 @@ def test_shipped_example_is_valid_and_names_every_key() -> None:
     path = Path(edge.__file__).parent / "station.yaml"
     config = load_config(path)
     text = path.read_text()
-    for key in (*StationConfig.model_fields, *type(config.records).model_fields, *type(config.web).model_fields):
+    sections = (config, config.records, config.watch, config.web)
+    for key in (key for section in sections for key in type(section).model_fields):
         assert f"{key}:" in text, key
 
 
 def test_example_says_the_defaults() -> None:
     shipped = load_config(Path(edge.__file__).parent / "station.yaml")
     plain = parse_config(GOOD.encode(), name="x")
-    same = ("deadline_ms", "faults_until_halt", "hang_deadlines", "camera", "trigger", "records", "web")
+    same = ("deadline_ms", "faults_until_halt", "hang_deadlines", "camera", "trigger", "records", "watch", "web")
     assert {key: getattr(shipped, key) for key in same} == {key: getattr(plain, key) for key in same}
 
 
@@ -117,10 +119,64 @@ def test_relative_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     assert config.camera.path == str(tmp_path / "pictures")  # type: ignore[union-attr]
 
 
-def test_real_outputs_with_a_simulated_camera_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    config = parse_config(GOOD.encode(), name="x")
-    monkeypatch.setattr(type(config.outputs), "is_simulated", False)
-    assert "outputs to a real line with a simulated camera and trigger" in refusal(GOOD)
+WIRED = GOOD.replace("{driver: interval}", "{driver: gpio, line: GPIO17}").replace(
+    "{driver: simulated}", "{driver: gpio, ok: {line: GPIO22}, busy: {line: GPIO25}}"
+)
+
+
+def test_real_outputs_with_a_simulated_camera_are_refused() -> None:
+    assert refusal(WIRED) == (
+        "station.yaml:6: outputs.driver: outputs to a real line with a simulated camera; use simulated outputs"
+    )
+
+
+def commented_wires() -> str:
+    """The example for a real line, which stands in the shipped file as a comment."""
+    text = (Path(edge.__file__).parent / "station.yaml").read_text()
+    lines = [
+        line.removeprefix("# ") for line in text.splitlines() if line.startswith(("# trigger", "# outputs", "#   "))
+    ]
+    return "\n".join(lines)
+
+
+def test_commented_example_of_real_wires_names_every_key_and_is_valid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LineCamera, "is_simulated", False)
+    lines = [line for line in GOOD.splitlines() if not line.startswith(("trigger", "outputs"))]
+    config = parse_config("\n".join([*lines, commented_wires()]).encode(), name="x")
+    assert isinstance(config.outputs, GpioOutputs)
+    assert set(config.outputs.wires) == {"ok", "ng", "fault", "busy", "ready", "heartbeat"}
+    for model in (GpioTrigger, GpioOutputs, Pulse, Beat):
+        assert [key for key in model.model_fields if f"{key}:" not in commented_wires()] == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("GPIO25", "GPIO22", "6: outputs.busy.line: GPIO22 is already the wire 'ok'; each needs its own"),
+        ("GPIO25", "GPIO17", "5: trigger.line: GPIO17 is already the output 'busy'"),
+        ("{line: GPIO22}", "{line: GPIO22, hold_ms: 0}", "6: outputs.ok.hold_ms: should be greater than or equal to 1"),
+        ("{line: GPIO22}", "{line: GPIO22, hold: 9}", "6: outputs.ok.hold: unknown key, did you mean hold_ms?"),
+        ("{line: GPIO22}", "{line: 22}", "6: outputs.ok.line: should be a valid string, not 22"),
+        ("ok: {line: GPIO22}, ", "", "6: outputs.ok: missing"),
+        (
+            "line: GPIO17",
+            "line: GPIO17, delay_ms: 500",
+            "5: trigger.delay_ms: no verdict can leave in 500 ms",
+        ),
+        ("line: GPIO17", "line: GPIO17, edge: both", "5: trigger.edge: should be 'rising' or 'falling', not 'both'"),
+        (
+            "line: GPIO17",
+            "line: GPIO17, debounce_ms: -1",
+            "5: trigger.debounce_ms: should be greater",
+        ),
+    ],
+)
+def test_wires_that_cannot_be_are_refused_with_their_line(
+    monkeypatch: pytest.MonkeyPatch, old: str, new: str, words: str
+) -> None:
+    monkeypatch.setattr(LineCamera, "is_simulated", False)
+    assert old in WIRED
+    assert f"station.yaml:{words}" in refusal(WIRED.replace(old, new))
 
 
 @given(st.text(max_size=200))

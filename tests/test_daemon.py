@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge.daemon import Daemon
-from edge.drivers.simulated import IntervalTrigger
+from edge.drivers.triggers import IntervalTrigger
 from edge.errors import DeviceTimeout
 from edge.heartbeat import Heartbeat, boot_id, read_beat
 from edge.record import Record

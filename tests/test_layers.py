@@ -21,6 +21,7 @@ VALUES = [
     "record",
     "state",
     "yaml_lines",
+    "wiring",
     "config",
     "picture_files",
     "pictures",

@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from edge.drivers.simulated import Delay, Early, Frozen, IntervalTrigger, SimulatedClock, SimulatedOutputs
+from edge.drivers.simulated import Delay, Early, Frozen, SimulatedClock, SimulatedOutputs
+from edge.drivers.triggers import IntervalTrigger
 from edge.errors import DeviceFault, DeviceTimeout, DeviceUnavailable, ModelError, NotJudged, PictureError
 from edge.interfaces import EndOfLine, TriggerEvent
 from edge.state import Phase

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge.commands.assembly import bundle_path, load_inspector
-from edge.config import StationConfig, load_config
+from edge.config import IntervalTrigger, StationConfig, load_config
 from edge.database import check_database
 from edge.drivers import open_camera, open_outputs, open_trigger
 from edge.drivers.clock import SystemClock
 from edge.errors import EdgeError, RecordError
 from edge.verdict import Outcome
+from edge.wiring import GpioTrigger
 
 LEAST_FREE_MB = 200.0
 
@@ -78,7 +79,16 @@ def _trigger(config: StationConfig) -> str:
         open_outputs(config, clock) as outputs,
         open_trigger(config, clock, camera=camera, outputs=outputs),
     ):
-        return f"{config.trigger.driver}, every {config.trigger.interval_ms:g} ms"
+        return _trigger_words(config)
+
+
+def _trigger_words(config: StationConfig) -> str:
+    match config.trigger:
+        case IntervalTrigger() as trigger:
+            return f"interval, every {trigger.interval_ms:g} ms"
+        case GpioTrigger() as trigger:
+            return f"gpio, {trigger.line} of {trigger.chip}, {trigger.edge} edge"
+    return f"{config.trigger.driver}, by command"
 
 
 def _outputs(config: StationConfig) -> str:

@@ -60,7 +60,7 @@ def _run_line(config: StationConfig, tally: Tally) -> int:
             appliance.daemon.run()
         state = appliance.station.state
     print(tally.summary())
-    if state.phase is Phase.HALTED or config.trigger.parts not in (None, tally.parts):
+    if state.phase is Phase.HALTED or getattr(config.trigger, "parts", None) not in (None, tally.parts):
         print(f"edge demo: the station stopped: {state.why}", file=sys.stderr)
         return 1
     return 0
@@ -71,9 +71,9 @@ def _config(options: argparse.Namespace, stack: ExitStack) -> StationConfig:
     shipped = load_config(PACKAGE / "station.yaml")
     data = options.data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kensa-demo-")))
     is_fast = options.no_web and options.parts is not None
-    trigger = IntervalTrigger(
-        driver="interval", interval_ms=0.0 if is_fast else shipped.trigger.interval_ms, parts=options.parts
-    )
+    trigger = IntervalTrigger(driver="interval", parts=options.parts)  # the pace of the example
+    if is_fast:
+        trigger = trigger.model_copy(update={"interval_ms": 0.0})
     web = shipped.web.model_copy(update={"port": options.port} if options.port else {})
     changes = {"data": str(data.resolve()), "trigger": trigger, "web": web}
     config = shipped.model_copy(update=changes)

@@ -2,20 +2,31 @@
 
 from importlib import import_module
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from edge.bundle import Bundle
-from edge.config import FolderCamera, LineCamera, StationConfig, VideoCamera
+from edge.config import FolderCamera, IntervalTrigger, LineCamera, StationConfig, VideoCamera
 from edge.errors import DeviceUnavailable
-from edge.interfaces import Camera, Clock, Embedder, Outputs, Trigger
+from edge.wiring import SimulatedOutputs
+
+if TYPE_CHECKING:  # `edge safe` must be quick, and needs none of these
+    from edge.bundle import Bundle
+    from edge.interfaces import Camera, Clock, Embedder, Outputs, Trigger
 
 CAMERAS = {
     "folder": ("edge.drivers.folder", "FolderCamera"),
     "video": ("edge.drivers.video", "VideoCamera"),
     "line": ("edge.drivers.line", "LineCamera"),
 }
-TRIGGERS = {"interval": ("edge.drivers.simulated", "IntervalTrigger")}
-OUTPUTS = {"simulated": ("edge.drivers.simulated", "SimulatedOutputs")}
+TRIGGERS = {
+    "interval": ("edge.drivers.triggers", "IntervalTrigger"),
+    "software": ("edge.drivers.triggers", "SoftwareTrigger"),
+    "gpio": ("edge.drivers.gpio", "GpioTrigger"),
+}
+OUTPUTS = {
+    "simulated": ("edge.drivers.simulated", "SimulatedOutputs"),
+    "gpio": ("edge.drivers.gpio", "GpioOutputs"),
+}
+LOOP_MS = 1000.0  # the core's loop comes round far more often between parts
 
 
 def driver_class(table: dict[str, tuple[str, str]], name: str) -> Any:
@@ -27,7 +38,7 @@ def driver_class(table: dict[str, tuple[str, str]], name: str) -> Any:
         raise DeviceUnavailable(f"the driver '{name}' cannot be used here: {error}") from error
 
 
-def open_camera(config: StationConfig, clock: Clock) -> Camera:
+def open_camera(config: StationConfig, clock: "Clock") -> "Camera":
     """The camera that the configuration names. Raises DeviceError or PictureError if it cannot be opened."""
     wanted = config.camera
     driver = driver_class(CAMERAS, wanted.driver)
@@ -38,18 +49,24 @@ def open_camera(config: StationConfig, clock: Clock) -> Camera:
             camera = driver(Path(wanted.path), step=wanted.step, clock=clock)
         case LineCamera():
             camera = driver(seed=wanted.seed, ng_share=wanted.ng_share, clock=clock)
-    return cast(Camera, camera)
+    return cast("Camera", camera)
 
 
-def open_outputs(config: StationConfig, clock: Clock) -> Outputs:
-    """The wires that the configuration names, all off."""
-    return cast(Outputs, driver_class(OUTPUTS, config.outputs.driver)(clock=clock))
+def open_outputs(config: StationConfig, clock: "Clock") -> "Outputs":
+    """The wires that the configuration names, all off. Raises DeviceError if they cannot be had."""
+    wanted = config.outputs
+    driver = driver_class(OUTPUTS, wanted.driver)
+    if isinstance(wanted, SimulatedOutputs):
+        return cast("Outputs", driver(clock=clock))
+    return cast("Outputs", driver(wanted, longest_silence_ms=config.deadline_ms + LOOP_MS))
 
 
-def open_trigger(config: StationConfig, clock: Clock, *, camera: Camera, outputs: Outputs) -> Trigger:
-    """The trigger that the configuration names. A simulated one ends with its camera's pictures and sees READY."""
+def open_trigger(config: StationConfig, clock: "Clock", *, camera: "Camera", outputs: "Outputs") -> "Trigger":
+    """The trigger that the configuration names. Timed ones end with a simulated camera's pictures, and see READY."""
     wanted = config.trigger
     driver = driver_class(TRIGGERS, wanted.driver)
+    if not isinstance(wanted, IntervalTrigger):
+        return cast("Trigger", driver(clock=clock) if wanted.driver == "software" else driver(wanted))
     ends = [parts for parts in (wanted.parts, getattr(camera, "parts", None)) if parts is not None]
     trigger = driver(
         interval_ms=wanted.interval_ms,
@@ -57,10 +74,10 @@ def open_trigger(config: StationConfig, clock: Clock, *, camera: Camera, outputs
         ready=(lambda: getattr(outputs, "is_ready", True)) if wanted.waits_for_ready else None,
         clock=clock,
     )
-    return cast(Trigger, trigger)
+    return cast("Trigger", trigger)
 
 
-def open_embedder(bundle: Bundle) -> Embedder:
+def open_embedder(bundle: "Bundle") -> "Embedder":
     """The bundle's network, ready to run. Raises ModelError if it cannot be loaded."""
     from edge.drivers.onnx import OnnxEmbedder  # slow to import, and not needed to look at a configuration
 

@@ -1,4 +1,4 @@
-"""Trigger, outputs, clock and the frame of a camera without hardware: chosen by name only, and able to fail when told.
+"""Outputs, clock and the frame of a camera without hardware: chosen by name only, and able to fail when told.
 
 A fault is given by the number of the call that it hits, counted from 1: `faults={3: DeviceTimeout("no answer")}`.
 """
@@ -6,17 +6,16 @@ A fault is given by the number of the call that it hits, counted from 1: `faults
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edge.drivers.clock import SystemClock
 from edge.drivers.closable import Closable
 from edge.errors import DeviceFault
 from edge.frame import Frame, Pixels
-from edge.interfaces import Clock, EndOfLine, TriggerEvent
+from edge.interfaces import Clock
 from edge.verdict import Outcome
 
-NOT_READY_NAP_MS = 1.0
 REMEMBERED = 10_000
 
 
@@ -82,66 +81,6 @@ class SimulatedCamera(Closable, ABC):
             pixels = self._last.pixels
         self._last = Frame(pixels=pixels, exposed_at_ns=exposed_at_ns, source=source)
         return self._last
-
-
-class IntervalTrigger(Closable):
-    """A line that sends a part every so often, and ends.
-
-    It does NOT imitate: bouncing contacts, a jittering conveyor, parts that are taken off the line, noise on the wire.
-    """
-
-    def __init__(
-        self,
-        *,
-        interval_ms: float,
-        parts: int | None = None,
-        ready: Callable[[], bool] | None = None,
-        clock: Clock | None = None,
-        faults: Mapping[int, Exception] | None = None,
-    ) -> None:
-        """interval_ms: 0 sends the next part as soon as possible. parts: None never ends.
-
-        ready: what the line sees on the READY wire before it sends a part; None: it does not look, and parts that came
-        while nobody waited are reported as skipped.
-        """
-        self._interval_ns = int(interval_ms * 1e6)
-        self._parts, self._ready, self._faults = parts, ready, dict(faults or {})
-        self._clock = clock or SystemClock()
-        self._due_ns = self._clock.monotonic_ns() + self._interval_ns
-        self.sent = 0
-
-    def wait(self, *, timeout_ms: float) -> TriggerEvent | None:
-        """The next part. Raises EndOfLine after the last."""
-        self._check_open()
-        if self._parts is not None and self.sent >= self._parts:
-            raise EndOfLine
-        now = self._clock.monotonic_ns()
-        if self._ready is not None:
-            self._due_ns = max(self._due_ns, now)  # a line that waits stands still, and does not catch up
-            if not self._ready():
-                time.sleep(min(timeout_ms, NOT_READY_NAP_MS) / 1000)
-                return None
-        wait_ns = self._due_ns - now
-        if wait_ns > timeout_ms * 1e6:
-            time.sleep(timeout_ms / 1000)
-            return None
-        time.sleep(max(wait_ns, 0) / 1e9)
-        return self._event()
-
-    def _event(self) -> TriggerEvent:
-        self.sent += 1
-        if self.sent in self._faults:
-            raise self._faults.pop(self.sent)
-        now = self._clock.monotonic_ns()
-        skipped = 0
-        if self._ready is None and self._interval_ns:
-            skipped = (now - self._due_ns) // self._interval_ns
-            if self._parts is not None:
-                skipped = min(skipped, self._parts - self.sent)
-            self.sent += skipped
-        at_ns = self._due_ns + skipped * self._interval_ns if self._interval_ns else now
-        self._due_ns = at_ns + self._interval_ns
-        return TriggerEvent(at_ns=at_ns, skipped=skipped)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from edge.drivers.simulated import IntervalTrigger
+from edge.drivers.triggers import IntervalTrigger
 from edge.errors import DeviceError
 
 
