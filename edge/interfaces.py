@@ -44,10 +44,19 @@ class Camera(Device, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriggerEvent:
-    """A part has arrived. at_ns: monotonic time of the edge. skipped: edges that came while nobody could take them."""
+    """A part has arrived. at_ns: monotonic time of the edge, from which the deadline runs.
+
+    skipped: edges that came while nobody could take them. delay_ns: the exposure begins so much after the edge.
+    """
 
     at_ns: int
     skipped: int = 0
+    delay_ns: int = 0
+
+    @property
+    def expose_from_ns(self) -> int:
+        """A frame that was exposed earlier does not show the part."""
+        return self.at_ns + self.delay_ns
 
 
 class Trigger(Device, Protocol):
@@ -76,6 +85,13 @@ class Outputs(Device, Protocol):
 
     def apply(self, outcome: Outcome) -> None:
         """Show one outcome and no other."""
+
+    def wait_until_shown(self, *, timeout_ms: float) -> bool:
+        """True as soon as the last outcome was shown for its whole time, so that the next part may be taken.
+
+        Called in every turn of the core's loop: who calls it is alive.
+        """
+        ...
 
 
 class Embedder(Protocol):

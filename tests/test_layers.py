@@ -150,6 +150,7 @@ def test_only_drivers_and_the_command_line_know_drivers() -> None:
         ("edge.daemon", {"torch", "starlette", "uvicorn", "jinja2", "onnxruntime"}),
         ("edge.commands.run", {"torch", "starlette", "uvicorn", "jinja2", "onnxruntime", "edge.drivers.line"}),
         ("edge.__main__", {"numpy", "cv2", "pydantic"}),
+        ("edge.commands.safe, edge.drivers.gpio_lines", {"numpy", "cv2", "onnxruntime", "sqlite3"}),
     ],
 )
 def test_importing_does_not_bring_more_than_needed(module: str, absent: set[str]) -> None:

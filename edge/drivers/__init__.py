@@ -20,12 +20,13 @@ CAMERAS = {
 TRIGGERS = {
     "interval": ("edge.drivers.triggers", "IntervalTrigger"),
     "software": ("edge.drivers.triggers", "SoftwareTrigger"),
-    "gpio": ("edge.drivers.gpio", "GpioTrigger"),
+    "gpio": ("edge.drivers.gpio_trigger", "GpioTrigger"),
 }
 OUTPUTS = {
     "simulated": ("edge.drivers.simulated", "SimulatedOutputs"),
-    "gpio": ("edge.drivers.gpio", "GpioOutputs"),
+    "gpio": ("edge.drivers.gpio_outputs", "GpioOutputs"),
 }
+OUTPUT_LINES = {"gpio": ("edge.drivers.gpio_lines", "OutputLines")}  # the wires alone, to switch them off
 LOOP_MS = 1000.0  # the core's loop comes round far more often between parts
 
 

@@ -63,12 +63,12 @@ class SimulatedCamera(Closable, ABC):
         """The next part's pixels and where they come from. Raises DeviceFault when there are no more."""
 
     def capture(self, *, not_before_ns: int, timeout_ms: float) -> Frame:
-        """The next picture, exposed now. Raises DeviceFault after the last, or whatever fault was asked for."""
-        del not_before_ns, timeout_ms  # exposed now, which is always after the trigger and never late by itself
+        """The next picture, exposed as soon as it may be. Raises DeviceFault after the last, or the fault asked for."""
         self._check_open()
+        time.sleep(min(max(not_before_ns - self._clock.monotonic_ns(), 0) / 1e9, timeout_ms / 1e3))
         self.captured += 1
         fault = self._faults.get(self.captured)
-        exposed_at_ns = self._clock.monotonic_ns()
+        exposed_at_ns = max(self._clock.monotonic_ns(), not_before_ns)
         if isinstance(fault, Delay):
             time.sleep(fault.ms / 1000)
         if isinstance(fault, Early):
@@ -132,6 +132,12 @@ class SimulatedOutputs(Closable):
             raise self._faults[self._applied]
         self._clear()
         self._switch(outcome.value, True)
+
+    def wait_until_shown(self, *, timeout_ms: float) -> bool:
+        """At once: there are no pulses here, and nobody reads the wires."""
+        del timeout_ms
+        self._check_open()
+        return True
 
     def close(self) -> None:
         """All wires off."""
