@@ -61,7 +61,7 @@ class IntervalTrigger(Strict):
 
 
 class SoftwareTrigger(Strict):
-    """A part when somebody says so: `edge trigger`, or whatever speaks to the control socket."""
+    """A part when somebody says so: `edge tell trigger`, or whatever speaks to the control socket."""
 
     driver: Literal["software"]
 

@@ -94,6 +94,15 @@ class Outputs(Device, Protocol):
         ...
 
 
+class Watches(Protocol):
+    """Anything beside the station that may ask it not to be READY."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why, in one sentence; None if all is well."""
+        ...
+
+
 class Embedder(Protocol):
     """The network: a map becomes an embedding."""
 

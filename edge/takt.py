@@ -1,15 +1,18 @@
 """The takt of one part: the station's rules, what was seen, and how a record is filled in."""
 
-from dataclasses import dataclass, fields, replace
+from concurrent.futures import Future
+from dataclasses import dataclass, field, fields, replace
 
 from edge.errors import EdgeError, NotJudged
 from edge.frame import Frame
 from edge.inspection import Inspection
-from edge.record import Record
+from edge.interfaces import Clock, TriggerEvent
+from edge.record import ModelName, Record
 from edge.verdict import Outcome, Reason, Verdict, fault
 
 OUTPUT_RESERVE = 0.02  # of the deadline, kept for switching the outputs
 LARGEST_OUTPUT_RESERVE_MS = 5.0
+MOST_SKIPPED_RECORDS = 20  # of one event; a wire that rattles must not fill the disk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,31 +30,75 @@ class StationRules:
         return self.deadline_ms - min(OUTPUT_RESERVE * self.deadline_ms, LARGEST_OUTPUT_RESERVE_MS)
 
 
+@dataclass(slots=True, kw_only=True)
+class Part:
+    """A part on its way. step: what an unexpected error now would mean. stages_ms: what has taken how long so far."""
+
+    record: Record
+    event: TriggerEvent
+    step: Reason = Reason.INTERNAL
+    stages_ms: list[tuple[str, float]] = field(default_factory=list)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What the worker brings back. capture_ms: how long the camera took."""
+    """What the worker brings back."""
 
     frame: Frame
     inspection: Inspection
-    capture_ms: float
+
+
+def arrived(event: TriggerEvent, *, sequence: int, model: ModelName | None, clock: Clock) -> Part:
+    """A part of which nothing is known yet but that it came, and how long it has waited."""
+    waited_ns = clock.monotonic_ns() - event.at_ns
+    record = Record(
+        sequence=sequence,
+        verdict=fault(Reason.INTERNAL),
+        triggered_ns=event.at_ns,
+        wall_ns=clock.wall_ns() - waited_ns,
+        model=model,
+    )
+    return Part(record=record, event=event, stages_ms=[("wait", waited_ns / 1e6)])
+
+
+def verdicts_on_skipped(skipped: int) -> list[Verdict]:
+    """FAULT for each part that passed unseen; beyond MOST_SKIPPED_RECORDS the last one speaks for the rest."""
+    verdicts = [fault(Reason.TRIGGER_WHILE_BUSY)] * min(skipped, MOST_SKIPPED_RECORDS)
+    if (more := skipped - MOST_SKIPPED_RECORDS) > 0:
+        verdicts[-1] = fault(Reason.TRIGGER_WHILE_BUSY, f"and {more} more that are not recorded singly")
+    return verdicts
+
+
+def stages_of(inspection: Inspection) -> list[tuple[str, float]]:
+    """Name and milliseconds of each stage of an inspection, in order."""
+    times = inspection.times
+    return [(stage.name.removesuffix("_ms"), getattr(times, stage.name)) for stage in fields(times)]
 
 
 def with_seen(record: Record, seen: Seen, *, judged_ns: int) -> Record:
     """The record with everything that the inspection gave."""
     inspection = seen.inspection
-    stages = tuple(
-        (field.name.removesuffix("_ms"), getattr(inspection.times, field.name)) for field in fields(inspection.times)
-    )
     return replace(
         record,
         verdict=inspection.verdict,
         exposed_ns=seen.frame.exposed_at_ns,
         judged_ns=judged_ns,
-        stages_ms=(("capture", seen.capture_ms), *stages),
         source=seen.frame.source,
         cell_map=inspection.cell_map,
         picture=seen.frame.pixels if inspection.working is None else inspection.working.pixels,
     )
+
+
+def with_late_end(part: Part, ended: Future[Seen], *, now_ns: int) -> Record:
+    """The record of an overdue part whose step has come back at last; it stays a FAULT."""
+    record = replace(part.record, stages_ms=tuple(part.stages_ms))
+    late_ms = (now_ns - record.triggered_ns) / 1e6
+    error = ended.exception()
+    if error is not None:
+        detail = f"ended {late_ms:.0f} ms after the trigger with: {error}"
+        return replace(record, verdict=replace(record.verdict, detail=detail))
+    seen = with_seen(record, ended.result(), judged_ns=now_ns)
+    return replace(seen, verdict=late_verdict(seen.verdict, f"the verdict came {late_ms:.0f} ms after the trigger"))
 
 
 def late_verdict(verdict: Verdict, detail: str) -> Verdict:

@@ -66,7 +66,7 @@ def test_halted_station_stays_up_until_it_is_stopped(tmp_path: Path) -> None:
     thread = threading.Thread(target=daemon.run)
     thread.start()
     until(lambda: bench.station.state.phase is Phase.HALTED)
-    until(lambda: (beat := read_beat(tmp_path)) is not None and beat.phase == "halted")
+    until(lambda: (beat := read_beat(tmp_path)) is not None and beat.phase == "Halted")
     assert thread.is_alive()
     assert bench.outputs.wires == set()
     daemon.stop()
@@ -111,7 +111,7 @@ def test_heartbeat_says_what_the_line_does_and_that_it_ended(tmp_path: Path) -> 
     beat = read_beat(tmp_path)
     assert beat is not None
     assert (beat.station, beat.sequence, beat.model_serial) == ("test", 3, 3)
-    assert (beat.phase, beat.why) == ("not ready", "the station was ended")
+    assert (beat.phase, beat.why) == ("Preoperational", "the station was ended")
     assert beat.is_alive(now_ns=beat.beat_ns + 10**9, stale_ms=1500)
     assert not beat.is_alive(now_ns=beat.beat_ns + 2 * 10**9, stale_ms=1500)
     assert not beat.is_alive(now_ns=beat.beat_ns - 1, stale_ms=1500)

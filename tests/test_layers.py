@@ -29,7 +29,19 @@ VALUES = [
 RULES = ["alignment", "archive", "bundle", "inspection", "judge", "manifest", "preprocess", "quality", "scoring"]
 INTERFACES = ["interfaces"]
 SHELL = [
-    *("station", "takt", "worker", "daemon", "heartbeat"),
+    *(
+        "station",
+        "readiness",
+        "sight",
+        "takt",
+        "worker",
+        "daemon",
+        "heartbeat",
+        "watchers",
+        "control",
+        "notify",
+        "remote",
+    ),
     *("recorder", "database", "picture_store", "model_store"),
 ]
 FACES = ["__init__", "__main__", "commands", "web"]
