@@ -6,49 +6,28 @@ Every fault is reported at once, each with its file and line. Relative paths are
 import difflib
 import os
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from edge.cameras import (
+    CAMERAS,
+    WATCHED,
+    CameraConfig,
+    CameraEventTrigger,
+    FolderCamera,
+    PathText,
+    Region,
+    VideoCamera,
+)
 from edge.errors import ConfigError
-from edge.settings import Share, Strict
+from edge.settings import Strict
 from edge.wiring import Beat, Contradiction, GpioOutputs, GpioTrigger, Pulse, SimulatedOutputs
 from edge.yaml_lines import Written, parse
 
 DEMO_BUNDLE = "demo"
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
-PathText = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00]*$")]
-
-
-class FolderCamera(Strict):
-    """Pictures from a folder, one a trigger, in the order of their names. The line ends with the last one."""
-
-    is_simulated: ClassVar[bool] = True
-    may_repeat: ClassVar[bool] = True  # the same file twice in a folder is no frozen camera
-    driver: Literal["folder"]
-    path: PathText
-    repeat: bool = Field(default=False, description="begin again after the last picture")
-
-
-class VideoCamera(Strict):
-    """Pictures from a video file, one a trigger."""
-
-    is_simulated: ClassVar[bool] = True
-    may_repeat: ClassVar[bool] = True  # compression makes a still scene identical
-    driver: Literal["video"]
-    path: PathText
-    step: int = Field(default=1, ge=1, le=10_000, description="take every n-th picture of the film")
-
-
-class LineCamera(Strict):
-    """The rendered demo line: a connector with 27 pins, some of them bent."""
-
-    is_simulated: ClassVar[bool] = True
-    may_repeat: ClassVar[bool] = False
-    driver: Literal["line"]
-    seed: int = Field(default=54, ge=0, le=2**31 - 1, description="every kind of defect is in the first 50 parts of 54")
-    ng_share: Share = Field(default=0.2, description="share of defective parts")
 
 
 class IntervalTrigger(Strict):
@@ -66,8 +45,9 @@ class SoftwareTrigger(Strict):
     driver: Literal["software"]
 
 
-CameraConfig = Annotated[FolderCamera | VideoCamera | LineCamera, Field(discriminator="driver")]
-TriggerConfig = Annotated[IntervalTrigger | SoftwareTrigger | GpioTrigger, Field(discriminator="driver")]
+TriggerConfig = Annotated[
+    IntervalTrigger | SoftwareTrigger | GpioTrigger | CameraEventTrigger, Field(discriminator="driver")
+]
 OutputsConfig = Annotated[SimulatedOutputs | GpioOutputs, Field(discriminator="driver")]
 
 
@@ -124,6 +104,9 @@ class StationConfig(Strict):
             raise Contradiction(
                 ("outputs", "driver"), "outputs to a real line with a simulated camera; use simulated outputs"
             )
+        if isinstance(trigger, CameraEventTrigger) and not isinstance(self.camera, WATCHED):
+            words = f"the camera '{self.camera.driver}' does not run all the time, so nobody can look on"
+            raise Contradiction(("trigger", "driver"), words)
         if not isinstance(trigger, GpioTrigger):
             return self
         wires = outputs.wires if isinstance(outputs, GpioOutputs) and outputs.chip == trigger.chip else {}
@@ -211,8 +194,8 @@ def _words(detail: ErrorDetails, steps: list[str | int]) -> str:
 def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
     """The keys that could have been meant at a place where an unknown one stands."""
     sections: dict[str, tuple[type[Strict], ...]] = {
-        "camera": (FolderCamera, VideoCamera, LineCamera),
-        "trigger": (IntervalTrigger, SoftwareTrigger, GpioTrigger),
+        "camera": CAMERAS,
+        "trigger": (IntervalTrigger, SoftwareTrigger, GpioTrigger, CameraEventTrigger, Region),
         "outputs": (SimulatedOutputs, GpioOutputs, Pulse, Beat),
         "records": (Records,),
         "watch": (Watch,),

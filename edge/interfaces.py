@@ -1,5 +1,6 @@
 """What the station asks of its devices. Each is a context manager, and `close()` may be called twice."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
@@ -7,7 +8,7 @@ from typing import Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from edge.frame import Frame
+from edge.frame import Frame, Pixels
 from edge.record import Record
 from edge.verdict import Outcome
 
@@ -40,6 +41,22 @@ class Camera(Device, Protocol):
         NotJudged when the frame was not exposed as the configuration says.
         """
         ...
+
+
+Look = Callable[[Pixels, int], None]
+"""Sees one small grey picture (height, width) and when its exposure began, in monotonic nanoseconds."""
+
+
+class WatchedCamera(Camera, Protocol):
+    """A camera that runs all the time, so that somebody may look at every frame."""
+
+    @property
+    def last_frame_ns(self) -> int:
+        """When the newest frame came in, in monotonic nanoseconds; 0 before the first."""
+        ...
+
+    def watch(self, look: Look) -> None:
+        """Show every frame from now on; `look` is called in the camera's thread and must be quick."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ VALUES = [
     "state",
     "yaml_lines",
     "wiring",
+    "cameras",
     "config",
     "picture_files",
     "pictures",

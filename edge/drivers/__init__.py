@@ -4,7 +4,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from edge.config import FolderCamera, IntervalTrigger, LineCamera, StationConfig, VideoCamera
+from edge.cameras import CameraEventTrigger, FolderCamera, LineCamera, PassingCamera, VideoCamera
+from edge.config import IntervalTrigger, StationConfig
 from edge.errors import DeviceUnavailable
 from edge.wiring import SimulatedOutputs
 
@@ -16,11 +17,15 @@ CAMERAS = {
     "folder": ("edge.drivers.folder", "FolderCamera"),
     "video": ("edge.drivers.video", "VideoCamera"),
     "line": ("edge.drivers.line", "LineCamera"),
+    "passing": ("edge.drivers.passing", "PassingCamera"),
+    "picamera": ("edge.drivers.picamera", "PicameraCamera"),
+    "v4l2": ("edge.drivers.v4l2", "V4l2Camera"),
 }
 TRIGGERS = {
     "interval": ("edge.drivers.triggers", "IntervalTrigger"),
     "software": ("edge.drivers.triggers", "SoftwareTrigger"),
     "gpio": ("edge.drivers.gpio_trigger", "GpioTrigger"),
+    "camera_event": ("edge.drivers.event_trigger", "CameraEventTrigger"),
 }
 OUTPUTS = {
     "simulated": ("edge.drivers.simulated", "SimulatedOutputs"),
@@ -50,6 +55,10 @@ def open_camera(config: StationConfig, clock: "Clock") -> "Camera":
             camera = driver(Path(wanted.path), step=wanted.step, clock=clock)
         case LineCamera():
             camera = driver(seed=wanted.seed, ng_share=wanted.ng_share, clock=clock)
+        case PassingCamera():
+            camera = driver(seed=wanted.seed, fps=wanted.fps)
+        case _:
+            camera = driver(wanted)
     return cast("Camera", camera)
 
 
@@ -66,6 +75,8 @@ def open_trigger(config: StationConfig, clock: "Clock", *, camera: "Camera", out
     """The trigger that the configuration names. Timed ones end with a simulated camera's pictures, and see READY."""
     wanted = config.trigger
     driver = driver_class(TRIGGERS, wanted.driver)
+    if isinstance(wanted, CameraEventTrigger):
+        return cast("Trigger", driver(wanted, camera=camera))
     if not isinstance(wanted, IntervalTrigger):
         return cast("Trigger", driver(clock=clock) if wanted.driver == "software" else driver(wanted))
     ends = [parts for parts in (wanted.parts, getattr(camera, "parts", None)) if parts is not None]
