@@ -24,11 +24,11 @@ DETAIL = 0.03  # of the picture's width; coarser changes of brightness count as 
 CELLS_ACROSS = 20
 SEEN_SHARE_OF_CONTRAST = 0.4  # what an edge of that contrast leaves in the cell that it crosses, about
 EMPTY_SHARE = 1 / 3  # of part_share; less than that is an empty region
-LARGEST_RIM_SHARE = 0.05  # of the cells along the region's edge that may differ while a part lies inside
 LEAST_LANDMARKS = 0.04  # of all cells; so much structure in the empty place must be seen again
 HIDDEN_LANDMARKS = 0.4
 CLEAR_MS = 60.0
 LEARN_MS = 500.0
+SETTLED_MS = 10_000.0  # dirt, or a screw moved: after so long it belongs to the empty place
 LEARNING_RATE = 0.05
 BLINDING_LEVEL, BLINDED_SHARE = 250, 0.4
 DARKEST_SHARE = 0.3  # of the empty place's brightness
@@ -70,13 +70,11 @@ class CameraEvent:
             self._rearm(taken, at_ns)
             return False
         if self._is_empty(taken):
-            if still_ms >= LEARN_MS:
+            if still_ms >= (SETTLED_MS if taken.any() else LEARN_MS):
                 self._empty += LEARNING_RATE * (seen - self._empty)
                 self._empty_level += LEARNING_RATE * (float(region.mean()) - self._empty_level)
             return False
-        if still_ms < self._settings.rest_ms or self.occupied_share < self._settings.part_share:
-            return False
-        if rim(taken).mean() > LARGEST_RIM_SHARE:
+        if still_ms < self._settings.rest_ms or not self._has_part(taken):
             return False
         self.is_armed, self._clear_since_ns = False, None
         return True
@@ -118,6 +116,12 @@ class CameraEvent:
         landmarks = differs(self._empty, np.zeros_like(self._empty), self._threshold)
         return bool(landmarks.mean() < LEAST_LANDMARKS or taken[landmarks].mean() < HIDDEN_LANDMARKS)
 
+    def _has_part(self, taken: Cells) -> bool:
+        """Something as large as a part lies inside, and nothing large comes in over the region's edge."""
+        inside, coming_in = sizes(taken)
+        part_share = self._settings.part_share
+        return inside >= part_share and coming_in < EMPTY_SHARE * part_share
+
     def _rearm(self, taken: Cells, at_ns: int) -> None:
         if not self._is_empty(taken):
             self._clear_since_ns = None
@@ -142,6 +146,12 @@ def differs(one: Structure, other: Structure, threshold: float) -> Cells:
     return np.asarray(cv2.resize(cv2.absdiff(one, other) ** 2, cells, interpolation=cv2.INTER_AREA) > threshold**2)
 
 
-def rim(cells: Cells) -> Cells:
-    """(rows, columns) → the outermost cells, in one row."""
-    return np.concatenate([cells[0], cells[-1], cells[1:-1, 0], cells[1:-1, -1]])
+def sizes(cells: Cells) -> tuple[float, float]:
+    """(rows, columns) → shares of all cells: the largest patch that lies inside, and the largest at its edge."""
+    _, names = cv2.connectedComponents(cells.astype(np.uint8), connectivity=8)
+    patches = np.bincount(names.ravel()) / cells.size
+    patches[0] = 0.0  # what is free
+    at_edge = np.unique(np.concatenate([names[0], names[-1], names[:, 0], names[:, -1]]))
+    coming_in = float(patches[at_edge].max())
+    patches[at_edge] = 0.0
+    return float(patches.max()), coming_in

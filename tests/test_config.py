@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import edge
-from edge.config import LineCamera, load_config, parse_config
+from edge.cameras import LineCamera
+from edge.config import load_config, parse_config
 from edge.errors import ConfigError
 from edge.wiring import Beat, GpioOutputs, GpioTrigger, Pulse
 

@@ -27,7 +27,18 @@ VALUES = [
     "picture_files",
     "pictures",
 ]
-RULES = ["alignment", "archive", "bundle", "inspection", "judge", "manifest", "preprocess", "quality", "scoring"]
+RULES = [
+    "alignment",
+    "archive",
+    "bundle",
+    "camera_event",
+    "inspection",
+    "judge",
+    "manifest",
+    "preprocess",
+    "quality",
+    "scoring",
+]
 INTERFACES = ["interfaces"]
 SHELL = [
     *(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from edge.__main__ import main
-from edge.config import LineCamera
+from edge.cameras import LineCamera
 from tests.contracts.conftest import fake_board as fake_board
 from tests.gpio_boards import FakeBoard
 

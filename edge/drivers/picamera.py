@@ -38,6 +38,7 @@ class PicameraCamera(StreamingCamera):
         self._pi: Any = None
         self._unsettled = SETTLING_FRAMES
         self._callback_error: Exception | None = None
+        self._started_ns = 0
         self._open()
 
     def capture(self, *, not_before_ns: int, timeout_ms: float) -> Frame:
@@ -89,16 +90,15 @@ class PicameraCamera(StreamingCamera):
         pi = _picamera2()(self._settings.camera)
         try:
             self._start(pi)
-            is_restarted = False
+            restarted_ns: int | None = None
             while not self._closing.wait(POLL_S):
                 if self._callback_error is not None:
                     raise self._callback_error
-                if not self._silence_of_stream():
-                    is_restarted = False
+                if not self._is_silent():
                     continue
-                if is_restarted:
+                if restarted_ns is not None and self._seen_ns < restarted_ns:
                     raise DeviceTimeout(f"{self._where}: no frames, though the stream was started again")
-                is_restarted = True
+                restarted_ns = time.monotonic_ns()
                 self._restart(pi)
         finally:
             self._pi = None
@@ -127,10 +127,10 @@ class PicameraCamera(StreamingCamera):
         self._started_ns = time.monotonic_ns()
         pi.start(show_preview=False)
 
-    def _silence_of_stream(self) -> bool:
+    def _is_silent(self) -> bool:
         now = time.monotonic_ns()
-        is_new = now - self._started_ns < FIRST_FRAME_S * 1e9
-        return not is_new and now - self._seen_ns > self._longest_gap_ns
+        is_starting = now - self._started_ns < FIRST_FRAME_S * 1e9
+        return not is_starting and now - self._seen_ns > self._longest_gap_ns
 
     def _look_at(self, pi: Any, request: Any) -> None:
         """Every frame, in picamera2's thread, which must not see an error."""
