@@ -148,7 +148,7 @@ def differs(one: Structure, other: Structure, threshold: float) -> Cells:
 
 def sizes(cells: Cells) -> tuple[float, float]:
     """(rows, columns) → shares of all cells: the largest patch that lies inside, and the largest at its edge."""
-    _, names = cv2.connectedComponents(cells.astype(np.uint8), connectivity=8)
+    _, names = cv2.connectedComponents(cells.astype(np.uint8), connectivity=4)
     patches = np.bincount(names.ravel()) / cells.size
     patches[0] = 0.0  # what is free
     at_edge = np.unique(np.concatenate([names[0], names[-1], names[:, 0], names[:, -1]]))
