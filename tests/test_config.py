@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ from edge.config import load_config, parse_config
 from edge.errors import ConfigError
 from edge.wiring import Beat, GpioOutputs, GpioTrigger, Pulse
 
+SHIPPED = Path(edge.__file__).parent / "station.yaml"
 GOOD = """\
 station: a1
 bundle: models/connector
@@ -36,6 +38,35 @@ def test_shipped_example_is_valid_and_names_every_key() -> None:
     sections = (config, config.records, config.watch, config.web)
     for key in (key for section in sections for key in type(section).model_fields):
         assert f"{key}:" in text, key
+
+
+def variants_in_comments() -> list[dict[str, object]]:
+    """The sections of the shipped example that are commented out, each with its one top-level key."""
+    lines = [line.removeprefix("#").removeprefix(" ") for line in SHIPPED.read_text().splitlines() if line[:1] == "#"]
+    found: list[list[str]] = []
+    for line in lines:
+        if line in ("camera:", "trigger:", "outputs:"):
+            found.append([line])
+        elif line.startswith("  ") and found:
+            found[-1].append(line)
+    return [yaml.safe_load("\n".join(section)) for section in found]
+
+
+@pytest.mark.parametrize("variant", variants_in_comments(), ids=lambda variant: next(iter(variant.values()))["driver"])
+def test_every_variant_in_the_shipped_comments_is_valid_and_names_every_key(
+    variant: dict[str, dict[str, object]],
+) -> None:
+    base = yaml.safe_load(GOOD) | {
+        "camera": {"driver": "v4l2", "device": "/dev/video0", "width_px": 64, "height_px": 64}
+    }
+    config = parse_config(yaml.safe_dump(base | variant).encode(), name="x")
+    ((section, written),) = variant.items()
+    assert set(written) == set(type(getattr(config, section)).model_fields)
+
+
+def test_variants_show_every_camera_and_trigger_that_can_be_chosen() -> None:
+    shown = {values["driver"] for variant in variants_in_comments() for values in variant.values()}
+    assert shown >= {"picamera", "v4l2", "passing", "camera_event", "gpio"}
 
 
 def test_example_says_the_defaults() -> None:
@@ -133,7 +164,7 @@ def test_real_outputs_with_a_simulated_camera_are_refused() -> None:
 
 def commented_wires() -> str:
     """The example for a real line, which stands in the shipped file as a comment."""
-    text = (Path(edge.__file__).parent / "station.yaml").read_text()
+    text = SHIPPED.read_text().split("# On a real line")[1]
     lines = [
         line.removeprefix("# ") for line in text.splitlines() if line.startswith(("# trigger", "# outputs", "#   "))
     ]
@@ -186,3 +217,42 @@ def test_any_text_is_a_configuration_or_one_error(text: str) -> None:
         parse_config(text.encode("utf-8", "surrogatepass"), name="s")
     except ConfigError as error:
         assert all(line.startswith("s") for line in str(error).splitlines())
+
+
+PICAMERA = "{driver: picamera, width_px: 640, height_px: 480, exposure_us: 4000, gain: 1, red_gain: 2, blue_gain: 2%s}"
+
+
+@pytest.mark.parametrize(
+    ("camera", "words"),
+    [
+        (PICAMERA % ", fps: 300", "camera.fps: should be less than or equal to 240, not 300"),
+        (PICAMERA % ", fps: 240, tolerance_percent: 0", "camera.tolerance_percent: should be greater than or equal"),
+        ((PICAMERA % "").replace("4000", "40000"), "an exposure of 40000 us does not fit into 30 frames a second"),
+        ((PICAMERA % "").replace(", gain: 1", ""), "camera.gain: missing"),
+        (PICAMERA % ", exposur_us: 5", "camera.exposur_us: unknown key, did you mean exposure_us?"),
+        ("{driver: v4l2, device: /dev/video0, width_px: 8, height_px: 480}", "camera.width_px: should be greater"),
+        (
+            "{driver: v4l2, device: /dev/video0, width_px: 640, height_px: 480, pixel_format: GREY}",
+            "pixel_format GREY gives grey pictures: write is_colour: false",
+        ),
+        (
+            "{driver: v4l2, device: /dev/video0, width_px: 640, height_px: 480, exposure_us: 40000}",
+            "an exposure of 40000 us does not fit into 30 frames a second",
+        ),
+    ],
+)
+def test_camera_that_cannot_be_meant_is_refused(camera: str, words: str) -> None:
+    assert words in refusal(GOOD.replace("{driver: line}", camera))
+
+
+@pytest.mark.parametrize(
+    ("trigger", "words"),
+    [
+        ("{driver: camera_event}", "the camera 'line' does not run all the time, so nobody can look on"),
+        ("{driver: camera_event, rest_ms: 0}", "trigger.rest_ms: should be greater than or equal to 40, not 0"),
+        ("{driver: camera_event, region: {left: 0.5, right: 0.55}}", "must lie at least 0.1 beyond left and top"),
+        ("{driver: camera_event, region: {lft: 0.5}}", "trigger.region.lft: unknown key"),
+    ],
+)
+def test_camera_event_that_cannot_be_meant_is_refused(trigger: str, words: str) -> None:
+    assert words in refusal(GOOD.replace("{driver: interval}", trigger))

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from edge.cameras import CameraEventTrigger
 from edge.commands.assembly import bundle_path, load_inspector
 from edge.config import IntervalTrigger, StationConfig, load_config
 from edge.database import check_database
@@ -88,6 +89,8 @@ def _trigger_words(config: StationConfig) -> str:
             return f"interval, every {trigger.interval_ms:g} ms"
         case GpioTrigger() as trigger:
             return f"gpio, {trigger.line} of {trigger.chip}, {trigger.edge} edge"
+        case CameraEventTrigger() as trigger:
+            return f"camera_event, at rest for {trigger.rest_ms:g} ms; the region must be empty at the start"
     return f"{config.trigger.driver}, by command"
 
 
