@@ -246,8 +246,21 @@ def test_silent_camera_is_told_once_for_each_silence() -> None:
             with pytest.raises(DeviceFault, match="no frame to look at for 3 s; a part may have passed unseen"):
                 trigger.wait(timeout_ms=1)
             assert trigger.wait(timeout_ms=1) is None
-            camera.last_frame_ns = time.monotonic_ns()
-            assert trigger.wait(timeout_ms=1) is None
+            camera.show(PICTURE)
+            assert trigger.wait(timeout_ms=1) is not None
+
+
+def test_silence_that_nobody_waited_through_is_told_as_well() -> None:
+    camera = Watched()
+    with trigger_on(camera) as trigger:
+        camera.look(PICTURE, 10**9)
+        assert trigger.wait(timeout_ms=1000) is not None
+        camera.look(PICTURE, 10**9 + 3 * 10**9)
+        with pytest.raises(DeviceFault, match="no frame to look at for 3 s"):
+            trigger.wait(timeout_ms=1)
+        event = trigger.wait(timeout_ms=1)
+        assert event is not None
+        assert event.skipped == 0
 
 
 def test_picture_that_is_never_still_is_told() -> None:

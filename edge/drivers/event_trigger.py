@@ -12,7 +12,7 @@ from edge.frame import Pixels
 from edge.interfaces import TriggerEvent, WatchedCamera
 
 LEARNING_S = 10.0
-BLIND_S = 2.0
+BLIND_S = 1.0
 MOST_WAITING = 10_000
 
 
@@ -27,9 +27,10 @@ class CameraEventTrigger(Closable):
         self._camera = camera
         self._arrived: deque[int] = deque(maxlen=MOST_WAITING)
         self._news = Condition()
-        self._failure: Exception | None = None
+        self._failure: DeviceFault | None = None
         self._learning_since = time.monotonic()
-        self._is_blind = False
+        self._is_told = False
+        self._last_ns = 0
         camera.watch(self._look)
 
     @property
@@ -47,7 +48,7 @@ class CameraEventTrigger(Closable):
             self._news.wait_for(lambda: self._arrived or self._failure, timeout=timeout_ms / 1000)
             failure, self._failure = self._failure, None
             if failure is not None:
-                raise DeviceFault(f"the camera event trigger failed: {type(failure).__name__}: {failure}") from failure
+                raise failure
             if self._arrived:
                 event = TriggerEvent(at_ns=self._arrived[-1], skipped=len(self._arrived) - 1)
                 self._arrived.clear()
@@ -58,30 +59,36 @@ class CameraEventTrigger(Closable):
     def _look(self, picture: Pixels, at_ns: int) -> None:
         if self.is_closed:
             return
+        gap_s = (at_ns - self._last_ns) / 1e9 if self._last_ns else 0.0
+        has_missed = gap_s > BLIND_S and not self._is_told
+        self._last_ns, self._is_told = at_ns, self._is_told and not self._event.is_learned
+        has_arrived, failure = False, _unseen(gap_s) if has_missed else None
         try:
             has_arrived = self._event.see(picture, at_ns=at_ns)
         except Exception as error:  # nobody else would hear of it: this is the camera's thread
-            with self._news:
-                self._failure = error
-                self._news.notify_all()
-            return
-        if has_arrived:
-            with self._news:
+            failure = DeviceFault(f"the camera event trigger failed: {type(error).__name__}: {error}")
+        with self._news:
+            self._failure = failure or self._failure
+            if has_arrived:
                 self._arrived.append(at_ns)
-                self._news.notify_all()
+            self._news.notify_all()
 
     def _complain_when_blind(self) -> None:
+        """Once for each time: the station counts what it hears as faults, and a camera may come back by itself."""
+        if self._is_told:
+            return
         age_s = (time.monotonic_ns() - self._camera.last_frame_ns) / 1e9
-        learning_s = 0.0 if self._event.is_learned else time.monotonic() - self._learning_since
-        if age_s <= BLIND_S and learning_s <= LEARNING_S:
-            self._is_blind = False
-            return
-        if self._is_blind:
-            return
-        self._is_blind = True
         if age_s > BLIND_S:
-            raise DeviceFault(f"no frame to look at for {age_s:.0f} s; a part may have passed unseen")
-        raise DeviceFault(
-            f"the picture was never still for {learning_s:.0f} s, so the empty place is not known; "
-            "keep the region empty and still at the start, or raise contrast_percent"
-        )
+            self._is_told = True
+            raise _unseen(age_s)
+        learning_s = time.monotonic() - self._learning_since
+        if not self._event.is_learned and learning_s > LEARNING_S:
+            self._is_told = True
+            raise DeviceFault(
+                f"the picture was never still for {learning_s:.0f} s, so the empty place is not known; "
+                "keep the region empty and still at the start, or raise contrast_percent"
+            )
+
+
+def _unseen(seconds: float) -> DeviceFault:
+    return DeviceFault(f"no frame to look at for {seconds:.0f} s; a part may have passed unseen")

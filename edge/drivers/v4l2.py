@@ -40,6 +40,7 @@ LOCKS = (  # numbers of the kernel's controls
     Lock(key="focus", automatic=0x009A090C, by_hand=0, value=0x009A090A),
 )
 LETS_RATE_FALL = 0x009A0903  # a longer exposure may lower the frame rate
+SETTLING_FRAMES = 6  # those on their way when a control is set, and the few that a camera takes to obey
 
 
 class V4l2Camera(StreamingCamera):
@@ -50,6 +51,7 @@ class V4l2Camera(StreamingCamera):
         super().__init__(where=settings.device, frame_ms=1000 / settings.fps)
         self._settings = settings
         self._row_bytes = 0
+        self._unsettled, self._drift = 0, ""
         self._open()
 
     def _session(self) -> None:
@@ -67,23 +69,28 @@ class V4l2Camera(StreamingCamera):
             for words in drifts(device, held):
                 raise DeviceUnavailable(f"{settings.device}: {words}, and cannot be set")
             device.start()
+            for _ in range(SETTLING_FRAMES):
+                device.next(timeout_ms=self._longest_gap_ns / 1e6)
             while not self._closing.is_set():
                 self._take(device, held)
 
     def _take(self, device: V4l2Device, held: dict[int, int]) -> None:
         raw = device.next(timeout_ms=self._longest_gap_ns / 1e6)
-        drift = ""
-        for words in drifts(device, held):
-            drift = words
+        drift = next(drifts(device, held), "")
+        if drift:
+            self._unsettled, self._drift = SETTLING_FRAMES, drift
             for number, value in held.items():
                 device.set(number, value)
-            break
+        elif self._unsettled:
+            self._unsettled -= 1
+        else:
+            self._drift = ""
         self._arrived(
             exposed_at_ns=self._exposed_at_ns(raw),
             probe=raw.data,
             develop=partial(self._developed, raw.data),
             small=partial(self._small, raw.data),
-            drift=drift,
+            drift=self._drift,
         )
 
     def _exposed_at_ns(self, raw: RawFrame) -> int:
