@@ -102,9 +102,10 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         super().__init__(str(path), _Handler)
 
     def server_bind(self) -> None:
-        """The mode is set before the socket has a name, so that nobody else can connect even for a moment."""
+        """Closed to others before the socket has a name, so that they cannot connect even for a moment."""
         os.fchmod(self.socket.fileno(), MODE)
         super().server_bind()
+        Path(str(self.server_address)).chmod(MODE)  # the umask may have taken the group's part
 
     def verify_request(self, *_: object) -> bool:
         """One more client only where there is a place; the handler gives it back."""
