@@ -185,7 +185,7 @@ class KernelBoard:
 
     def pull(self, line: str, level: int) -> None:
         (self._line(line) / "pull").write_text("pull-up" if level else "pull-down")
-        time.sleep(0.005)  # gpio-sim merges what comes faster
+        time.sleep(0.02)  # gpio-sim merges what comes faster than the emulated machine can see
 
     def is_held(self, line: str) -> bool:
         with gpiod.Chip(str(self.path)) as chip:

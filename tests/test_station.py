@@ -1,6 +1,7 @@
 """One part: OK must be earned, everything else is a FAULT in time, and the wires say so."""
 
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -263,6 +264,81 @@ def test_rattling_trigger_does_not_fill_the_disk() -> None:
     assert len(bench.sink.records) == 21
     assert "9980 more" in bench.sink.records[19].verdict.detail
     assert bench.station.busy_triggers == 10_000
+
+
+class SlowOutputs(SimulatedOutputs):
+    """Needs a while to show an outcome; `is_shown` ends it."""
+
+    is_shown = True
+
+    def wait_until_shown(self, *, timeout_ms: float) -> bool:
+        return self.is_shown
+
+
+def test_no_part_is_taken_while_the_last_outcome_is_still_shown() -> None:
+    bench = Bench(outputs=SlowOutputs())
+    bench.take()
+    bench.outputs.is_shown = False
+    assert not bench.station.settle(timeout_ms=1)
+    assert bench.station.state.phase is Phase.EXECUTING
+    assert "ready" not in bench.outputs.wires
+    assert bench.station.wait(timeout_ms=1) is None
+    bench.outputs.is_shown = True
+    assert bench.station.settle(timeout_ms=1)
+    assert isinstance(bench.station.wait(timeout_ms=1), TriggerEvent)
+
+
+def test_outputs_that_do_not_answer_between_parts_halt_and_only_a_restart_helps() -> None:
+    bench = Bench()
+    bench.outputs.wait_until_shown = raising(DeviceTimeout("they hang"))
+    assert not bench.station.settle(timeout_ms=1)
+    assert bench.station.state.phase is Phase.HALTED
+    assert bench.station.needs_restart
+    bench.station.reset()
+    assert not bench.station.settle(timeout_ms=1)
+    assert "the outputs do not answer" in bench.station.state.why
+
+
+def test_paused_station_is_not_ready_and_a_part_that_comes_is_a_fault() -> None:
+    bench = Bench()
+    bench.station.pause()
+    assert bench.take().verdict.reason is Reason.NOT_READY
+    assert bench.station.state.phase is Phase.PREOPERATIONAL
+    bench.station.resume()
+    assert bench.take().verdict.outcome == "OK"
+
+
+def test_exposure_waits_for_the_delay_after_the_edge() -> None:
+    bench = Bench()
+    bench.station.settle(timeout_ms=10)
+    at_ns = CLOCK.monotonic_ns()
+    record = bench.station.take(TriggerEvent(at_ns=at_ns, delay_ns=50_000_000))
+    assert record.verdict.outcome == "OK"
+    assert record.exposed_ns is not None
+    assert record.exposed_ns >= at_ns + 50_000_000
+    assert dict(record.stages_ms)["capture"] >= 40.0
+
+
+def test_frame_from_before_the_delayed_exposure_is_a_fault() -> None:
+    bench = Bench(camera_faults={1: Early(ms=5)})
+    bench.station.settle(timeout_ms=10)
+    record = bench.station.take(TriggerEvent(at_ns=CLOCK.monotonic_ns(), delay_ns=20_000_000))
+    assert record.verdict.reason is Reason.FRAME_BEFORE_TRIGGER
+
+
+@pytest.mark.parametrize(
+    ("faults", "at", "stages"),
+    [
+        ({}, {}, ["wait", "capture", "align", "quality", "map", "embed", "judge"]),
+        ({1: DeviceTimeout("no picture")}, {}, ["wait", "capture"]),
+        ({}, {1: raising(ModelError("nothing"))}, ["wait", "capture"]),
+    ],
+)
+def test_times_of_the_stages_that_were_reached_are_in_the_record(
+    faults: dict[int, Exception], at: dict[int, Callable[[], None]], stages: list[str]
+) -> None:
+    bench = Bench(FakeInspector(at=at), camera_faults=faults)
+    assert [name for name, _ in bench.take().stages_ms] == stages
 
 
 def test_trigger_from_before_ready_is_not_judged() -> None:
