@@ -41,7 +41,8 @@ class Readiness:
 
     def halt(self, why: str, *, needs_restart: bool) -> None:
         """Until `reset`, or for good where only a new process helps."""
-        self.halted_because = self.halted_because or why
+        if needs_restart or not self.halted_because:
+            self.halted_because = why
         self.needs_restart = self.needs_restart or needs_restart
 
     def reset(self) -> None:

@@ -56,8 +56,8 @@ def commands_of(daemon: Daemon, station: Station, *, trigger: Fires | None, dead
 
     return {
         "trigger": fire,
-        "pause": between_parts(station.pause),
-        "resume": between_parts(station.resume),
+        "pause": between_parts(lambda: station.pause(is_paused=True)),
+        "resume": between_parts(lambda: station.pause(is_paused=False)),
         "reset": between_parts(station.reset),
         "status": status,
     }

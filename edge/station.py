@@ -106,23 +106,19 @@ class Station:
             self._fail(part, error)
         return self._finish(part)
 
-    def pause(self) -> None:
-        """Take no parts until `resume`; those that come all the same are FAULTs."""
-        self._readiness.is_paused = True
-
-    def resume(self) -> None:
-        """Take parts again."""
-        self._readiness.is_paused = False
+    def pause(self, *, is_paused: bool) -> None:
+        """Take no parts for a while; those that come all the same are FAULTs."""
+        self._readiness.is_paused = is_paused
 
     def halt(self, why: str, *, needs_restart: bool = False) -> None:
         """Stop taking parts: every wire off, until somebody resets."""
-        if self._readiness.halted_because:
+        if self._readiness.halted_because and not needs_restart:
             return
         self._readiness.halt(why, needs_restart=needs_restart)
         self._phase, self._ready_since_ns = Phase.HALTED, None
         log.error("halted why=%r", why)
         if self._attempt(self._make_safe) is not None:
-            self._readiness.halt(why, needs_restart=True)
+            self._readiness.needs_restart = True
             self._attempt(self._outputs.close)
 
     def reset(self) -> None:

@@ -299,12 +299,30 @@ def test_outputs_that_do_not_answer_between_parts_halt_and_only_a_restart_helps(
     assert "the outputs do not answer" in bench.station.state.why
 
 
+def test_outputs_that_die_in_a_halted_station_are_told_once_and_need_a_restart() -> None:
+    bench = Bench(FakeInspector("FAULT"), faults_until_halt=1)
+    bench.take()
+    assert not bench.station.needs_restart
+    asked: list[float] = []
+
+    def dead(*, timeout_ms: float) -> bool:
+        asked.append(timeout_ms)
+        raise DeviceTimeout("they hang")
+
+    bench.outputs.wait_until_shown = dead
+    for _ in range(5):
+        bench.station.wait(timeout_ms=1)
+    assert bench.station.needs_restart
+    assert "the outputs do not answer: they hang" in bench.station.state.why
+    assert len(asked) == 1
+
+
 def test_paused_station_is_not_ready_and_a_part_that_comes_is_a_fault() -> None:
     bench = Bench()
-    bench.station.pause()
+    bench.station.pause(is_paused=True)
     assert bench.take().verdict.reason is Reason.NOT_READY
     assert bench.station.state.phase is Phase.PREOPERATIONAL
-    bench.station.resume()
+    bench.station.pause(is_paused=False)
     assert bench.take().verdict.outcome == "OK"
 
 
@@ -320,9 +338,10 @@ def test_exposure_waits_for_the_delay_after_the_edge() -> None:
 
 
 def test_frame_from_before_the_delayed_exposure_is_a_fault() -> None:
-    bench = Bench(camera_faults={1: Early(ms=5)})
+    clock = SimulatedClock()
+    bench = Bench(camera_faults={1: Early(ms=5)}, clock=clock)
     bench.station.settle(timeout_ms=10)
-    record = bench.station.take(TriggerEvent(at_ns=CLOCK.monotonic_ns(), delay_ns=20_000_000))
+    record = bench.station.take(TriggerEvent(at_ns=clock.monotonic_ns(), delay_ns=20_000_000))
     assert record.verdict.reason is Reason.FRAME_BEFORE_TRIGGER
 
 
