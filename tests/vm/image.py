@@ -79,17 +79,19 @@ def base_image() -> Path:
     """The image, made if it is not there yet or what it is made of has changed."""
     content = [*PACKAGES, *TEST_PACKAGES, *kensa_needs(), AGENT_UNIT, GPIO_UNIT, FSTAB, str(DISK_BYTES)]
     content += [(HERE / name).read_text() for name in ("agent.py", "gpio_sim.sh")]
-    image = cache_folder() / f"trixie-{_digest(*content)}.img"
-    with _locked():
+    image = cache_folder() / f"trixie-{digest(*content)}.img"
+    with exclusive():
         if not image.is_file():
             root = cache_folder() / "root"
-            _clear(root)
+            clear(root)
+            root.mkdir()
             try:
-                _unpack(debian(architecture="amd64", packages=PACKAGES), root)
+                archive = debian(architecture="amd64", packages=PACKAGES)
+                subprocess.run(["tar", "-C", str(root), "--numeric-owner", "-xf", str(archive)], check=True)
                 _furnish(root)
-                _make_file_system(root, image)
+                make_file_system(root, image)
             finally:
-                _clear(root)
+                clear(root)
     return image
 
 
@@ -98,7 +100,7 @@ def debian(*, architecture: str, packages: tuple[str, ...], only_extract: bool =
 
     only_extract: unpack the packages and run none of their scripts, for an architecture that cannot run here.
     """
-    archive = cache_folder() / f"trixie-{architecture}-{_digest(*packages)}.tar"
+    archive = cache_folder() / f"trixie-{architecture}-{digest(*packages)}.tar"
     if not archive.is_file():
         part = archive.with_suffix(".part")
         command = ["mmdebstrap", "--quiet", f"--variant={'extract' if only_extract else 'minbase'}"]
@@ -111,10 +113,10 @@ def debian(*, architecture: str, packages: tuple[str, ...], only_extract: bool =
 
 def wheels(*, architecture: str, requirements: tuple[str, ...]) -> Path:
     """A folder with the wheels for Python 3.13 and all that they need, by pip's own settings, kept in the cache."""
-    folder = cache_folder() / f"wheels-{architecture}-{_digest(*requirements)}"
+    folder = cache_folder() / f"wheels-{architecture}-{digest(*requirements)}"
     if not folder.is_dir():
         part = folder.with_suffix(".part")
-        _clear(part)
+        clear(part)
         command = [sys.executable, "-m", "pip", "download", "-qq", "-d", str(part), "--only-binary=:all:"]
         command += ["--python-version", "3.13", "--implementation", "cp"]
         command += [word for abi in ("cp313", "abi3", "none") for word in ("--abi", abi)]
@@ -156,17 +158,13 @@ def _furnish(root: Path) -> None:
     subprocess.run(["chroot", str(root), *compiling], check=False, stdout=subprocess.DEVNULL)
 
 
-def _make_file_system(root: Path, image: Path) -> None:
+def make_file_system(root: Path, image: Path) -> None:
+    """A disk with these files."""
     part = image.with_suffix(".part")
     with part.open("wb") as file:
         file.truncate(DISK_BYTES)
     subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-d", str(root), str(part)], check=True)
     part.rename(image)
-
-
-def _unpack(archive: Path, root: Path) -> None:
-    root.mkdir(parents=True)
-    subprocess.run(["tar", "-C", str(root), "--numeric-owner", "--exclude=./dev/*", "-xf", str(archive)], check=True)
 
 
 def _mirror() -> str:
@@ -180,16 +178,35 @@ def _mirror() -> str:
     raise OSError("no Debian mirror in this machine's package sources")
 
 
-def _digest(*parts: str) -> str:
+def copy_disk(source: Path, target: Path) -> None:
+    """A copy that takes room only for what is in it."""
+    subprocess.run(["cp", "--sparse=always", "--reflink=auto", str(source), str(target)], check=True)
+
+
+@contextmanager
+def mounted(image: Path) -> Iterator[Path]:
+    """A disk's files in a folder, to be changed."""
+    root = cache_folder() / "mounted"
+    root.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-o", "loop", str(image), str(root)], check=True)
+    try:
+        yield root
+    finally:
+        subprocess.run(["umount", str(root)], check=True)
+
+
+def digest(*parts: str) -> str:
+    """Twelve letters that change with any of the parts."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 
-def _clear(folder: Path) -> None:
+def clear(folder: Path) -> None:
+    """Remove a folder, if it is there."""
     shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
-def _locked() -> Iterator[None]:
+def exclusive() -> Iterator[None]:
     """Only one at a time makes an image."""
     with (cache_folder() / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

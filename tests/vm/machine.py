@@ -21,7 +21,7 @@ from typing import Self
 
 import pytest
 
-from tests.vm.image import ROOT, base_image, cache_folder
+from tests.vm.image import ROOT, base_image, cache_folder, copy_disk
 
 QEMU = "qemu-system-x86_64"
 KVM = ("-accel", "kvm", "-cpu", "host,-arch-capabilities")
@@ -212,11 +212,6 @@ class Machine:
                     self._hello.set()
                 else:
                     self._answers[answer["id"]].put(Finished(code=answer["code"], output=answer["output"]))
-
-
-def copy_disk(source: Path, target: Path) -> None:
-    """A copy that takes room only for what is in it."""
-    subprocess.run(["cp", "--sparse=always", "--reflink=auto", str(source), str(target)], check=True)
 
 
 def _attempt(step: Callable[[], object], *, seconds: float) -> None:
