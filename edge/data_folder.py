@@ -81,3 +81,15 @@ def lock_folder(folder: Path) -> IO[str]:
             f"{folder}: another station keeps its records here; each needs a folder of its own"
         ) from error
     return lock
+
+
+def is_held(folder: Path) -> bool:
+    """True while a station keeps its records in this folder. Touches nothing."""
+    try:
+        with (folder / LOCK_FILE).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False  # there is none, or it cannot be read, which other checks will say
+    return False

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -15,6 +16,7 @@ import pytest
 
 from edge.__main__ import main
 from edge.commands.assembly import demo_bundle_path
+from edge.commands.check import SILENT_MS
 from edge.commands.tally import Tally
 from edge.drivers.connector import Defect, DefectKind, render
 from edge.errors import BundleError
@@ -303,7 +305,8 @@ def test_check_of_a_sound_station_has_one_line_for_each_part(station: Path, caps
     assert main(["check", "--config", str(station)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:2] for line in lines] == [
-        ["ok", name] for name in ("config", "bundle", "camera", "trigger", "outputs", "data", "database")
+        ["ok", name]
+        for name in ("config", "bundle", "camera", "trigger", "outputs", "wires", "power", "clock", "data", "database")
     ]
     assert not (station.parent / "data").exists()
 
@@ -337,6 +340,35 @@ def test_unknown_duplicate_and_out_of_range_keys_are_said_at_once(
     assert "station.yaml:8: speed: unknown key" in said
     assert "station.yaml:9: data: written twice" in said
     assert not (station.parent / "data").exists()
+
+
+def test_check_leaves_a_running_core_its_devices_and_says_how_it_is(
+    station: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    station.write_text(STATION.replace("interval_ms: 0, parts: 6", "interval_ms: 20"))
+    with started("run", "--config", station) as process:
+        until(lambda: len(list((station.parent / "data").rglob("*.jpg"))) > 2, seconds=60)
+        assert main(["check", "--config", str(station)]) == 0
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(SILENT_MS / 1000 + 5.5)  # and the deadline, for a part may be in the works
+        assert main(["check", "--config", str(station)]) == 1
+        process.kill()
+        process.communicate(timeout=30)
+    lines = [line for line in capsys.readouterr().out.splitlines() if " core " in line]
+    assert lines[0].startswith("ok   core      it runs and is ")
+    assert lines[1].startswith("FAIL core      it holds the station, and its loop does not come round")
+
+
+def test_check_says_that_a_running_core_is_not_ready(station: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (station.parent / "bad").write_bytes(b"not a bundle")
+    station.write_text(STATION.replace("bundle: demo", "bundle: bad"))
+    heartbeat = station.parent / "data" / "heartbeat.json"
+    with started("run", "--config", station) as process:
+        until(lambda: heartbeat.is_file() and "no valid model" in heartbeat.read_text(), seconds=60)
+        assert main(["check", "--config", str(station)]) == 1
+        process.terminate()
+        process.communicate(timeout=30)
+    assert "FAIL core      it runs and is not READY: there is no valid model" in capsys.readouterr().out
 
 
 def test_check_finds_a_damaged_database(station: Path, capsys: pytest.CaptureFixture[str]) -> None:

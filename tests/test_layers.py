@@ -54,7 +54,7 @@ SHELL = [
         "notify",
         "remote",
     ),
-    *("recorder", "data_folder", "database", "picture_store", "model_store"),
+    *("recorder", "data_folder", "database", "picture_store", "model_store", "machine"),
 ]
 FACES = ["__init__", "__main__", "commands", "web"]
 LAYERS = {
