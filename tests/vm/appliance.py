@@ -9,6 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
+
+from edge.drivers.connector import Defect, DefectKind, render
+from edge.frame import Pixels
 from tests.vm.image import (
     ROOT,
     base_image,
@@ -32,7 +37,34 @@ trigger: {trigger}
 outputs: {outputs}
 web: {{host: 127.0.0.1, port: 8080}}
 """
-VIVID = "{driver: v4l2, device: /dev/video3, width_px: 640, height_px: 480, pixel_format: RGB3, fps: 10}"
+VIVID = """
+  driver: v4l2
+  device: /dev/video3
+  width_px: 640
+  height_px: 480
+  pixel_format: YUYV
+  fps: 60
+  gain: 100"""
+FEED = """\
+[Unit]
+Description=A film of parts that the simulated camera sees, over vivid's loop from its output to its input
+Before=kensa.service
+[Service]
+ExecStartPre=v4l2-ctl -d /dev/video4 --set-output 1
+ExecStartPre=v4l2-ctl -d /dev/video4 --set-dv-bt-timings index=0
+ExecStartPre=v4l2-ctl -d /dev/video4 --set-fmt-video-out width=640,height=480,pixelformat=YUYV
+ExecStartPre=v4l2-ctl -d /dev/video3 --set-input 3
+ExecStartPre=v4l2-ctl -d /dev/video3 --set-dv-bt-timings index=0
+ExecStartPre=v4l2-ctl -d /dev/video3 --set-ctrl loop_video=1,osd_text_mode=2
+ExecStart=v4l2-ctl -d /dev/video4 --stream-out-mmap 3 --stream-from=/opt/vm/parts.yuyv --stream-loop
+StandardOutput=null
+StandardError=null
+Restart=always
+[Install]
+WantedBy=multi-user.target
+"""
+FILM = tuple(part for part in range(1, 25))
+DEFECTIVE = tuple(part for part in FILM if part % 3 == 0)
 GPIO_TRIGGER = "{driver: gpio, line: GPIO17, pull: none, debounce_ms: 2}"
 HOLD_MS = 300
 GPIO_OUTPUTS = f"""
@@ -50,6 +82,13 @@ WatchdogSec=120
 TimeoutStartSec=600
 TimeoutStopSec=120
 """
+
+
+def film_frame(part: int) -> Pixels:
+    """What the camera sees of one part, in its own format: (480, 640, 2) uint8, YUYV."""
+    defect = Defect(kind=DefectKind.MISSING, pin="52", amount=1.0) if part in DEFECTIVE else None
+    picture = render(seed=54, part=part, defect=defect)
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_YUYV), dtype=np.uint8)
 
 
 def kensa_wheel(folder: Path) -> Path:
@@ -73,7 +112,7 @@ def installed_image(*, camera: str = VIVID, trigger: str = GPIO_TRIGGER, outputs
     station = STATION.format(camera=camera, trigger=trigger, outputs=outputs)
     sources = sorted(path for name in ("edge", "systemd") for path in (ROOT / name).rglob("*") if path.is_file())
     content = [path.read_bytes().hex() for path in sources if "__pycache__" not in path.parts]
-    image = cache_folder() / f"kensa-{digest(station, SLOW, *content)}.img"
+    image = cache_folder() / f"kensa-{digest(station, SLOW, FEED, repr(FILM), *content)}.img"
     base = base_image()
     with exclusive():
         if not image.is_file():
@@ -92,6 +131,10 @@ def _install(root: Path, station: str) -> None:
     wheelhouse(root / "opt" / "install" / "wheels")
     (root / "etc" / "kensa").mkdir()
     (root / "etc" / "kensa" / "station.yaml").write_text(station)
+    (root / "opt" / "vm" / "parts.yuyv").write_bytes(b"".join(film_frame(part).tobytes() for part in FILM))
+    units = root / "etc" / "systemd" / "system"
+    (units / "line-feed.service").write_text(FEED)
+    (units / "multi-user.target.wants" / "line-feed.service").symlink_to("../line-feed.service")
     slower = root / "etc" / "systemd" / "system" / "kensa.service.d"
     slower.mkdir()
     (slower / "slow.conf").write_text(SLOW)
