@@ -26,6 +26,11 @@ from tests.vm.image import (
     wheels,
 )
 
+NO_WATCHDOG = """\
+[Manager]
+# An emulated processor can stand still for longer than a Pi's watchdog waits.
+RuntimeWatchdogSec=off
+"""
 STATION = """\
 station: vm
 bundle: demo
@@ -81,6 +86,7 @@ SLOW = """\
 WatchdogSec=120
 TimeoutStartSec=600
 TimeoutStopSec=120
+TimeoutAbortSec=20
 """
 
 
@@ -112,7 +118,7 @@ def installed_image(*, camera: str = VIVID, trigger: str = GPIO_TRIGGER, outputs
     station = STATION.format(camera=camera, trigger=trigger, outputs=outputs)
     sources = sorted(path for name in ("edge", "systemd") for path in (ROOT / name).rglob("*") if path.is_file())
     content = [path.read_bytes().hex() for path in sources if "__pycache__" not in path.parts]
-    image = cache_folder() / f"kensa-{digest(station, SLOW, FEED, repr(FILM), *content)}.img"
+    image = cache_folder() / f"kensa-{digest(station, SLOW, NO_WATCHDOG, FEED, repr(FILM), *content)}.img"
     base = base_image()
     with exclusive():
         if not image.is_file():
@@ -138,6 +144,9 @@ def _install(root: Path, station: str) -> None:
     slower = root / "etc" / "systemd" / "system" / "kensa.service.d"
     slower.mkdir()
     (slower / "slow.conf").write_text(SLOW)
+    manager = root / "etc" / "systemd" / "system.conf.d"
+    manager.mkdir()
+    (manager / "zz-slow.conf").write_text(NO_WATCHDOG)
     inside = ["unshare", "--mount", "--pid", "--fork", f"--mount-proc={root}/proc", "chroot", str(root)]
     done = subprocess.run([*inside, "/opt/install/install.sh"], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -110,10 +110,12 @@ class Machine:
             )
         self._connect(path)
         threading.Thread(target=self._listen, args=(self._socket,), daemon=True).start()
-        if not self._hello.wait(BOOT_S):
-            end = self.console()[-2000:]
-            self.cut_power()
-            raise TimeoutError(f"the machine did not boot in {BOOT_S} s:\n{end}")
+        ends_s = time.monotonic() + BOOT_S
+        while not self._hello.wait(1.0):
+            if time.monotonic() > ends_s or self._process.poll() is not None:
+                end = self.console()[-2000:]
+                self.cut_power()
+                raise TimeoutError(f"the machine did not boot within {BOOT_S} s:\n{end}")
         return self
 
     def run(self, command: str, *, timeout_s: float = COMMAND_S, check: bool = True) -> str:
