@@ -43,7 +43,7 @@ class Wires:
         while not condition(self.look()):
             if time.monotonic() > ends:
                 sys.exit(f"no {what} within {PATIENCE_S:g} s; on: {sorted(self.on)}, rises: {dict(self.rises)}")
-            time.sleep(0.001)
+            time.sleep(0.004)
 
 
 def trigger(level: int) -> None:
@@ -90,7 +90,7 @@ def burst(wires: Wires, count: int, gap_ms: float) -> dict[str, object]:
     while time.monotonic() - calm < 3:
         if "ready" not in wires.look():
             calm = time.monotonic()
-        time.sleep(0.001)
+        time.sleep(0.004)
     return {"edges": count, "rises": dict(wires.rises)}
 
 
@@ -114,7 +114,7 @@ def main() -> None:
         seen: Counter[str] = Counter(wires.on)
         while time.monotonic() < ends:
             wires.look()
-            time.sleep(0.002)
+            time.sleep(0.004)
         print(json.dumps({"on": sorted(wires.on), "seen": dict(seen + wires.rises)}))
 
 

@@ -1,7 +1,6 @@
 """The demo model on the processor of a Raspberry Pi 4: every import works, and it sees what x86 sees."""
 
 import json
-import platform
 
 import pytest
 
