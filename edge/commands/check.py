@@ -15,13 +15,13 @@ import edge
 from edge.cameras import CameraEventTrigger
 from edge.commands.assembly import bundle_path, load_inspector
 from edge.config import IntervalTrigger, StationConfig, load_config
+from edge.data_folder import is_held
 from edge.database import check_database
 from edge.drivers import open_camera, open_outputs, open_trigger
 from edge.drivers.clock import SystemClock
 from edge.errors import DeviceFault, EdgeError, RecordError
 from edge.heartbeat import read_beat
 from edge.machine import check_clock, check_power, check_wires_fall
-from edge.data_folder import is_held
 from edge.state import Phase
 from edge.verdict import Outcome
 from edge.wiring import GpioTrigger
