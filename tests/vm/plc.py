@@ -2,7 +2,7 @@
 
 `plc.py parts N`: one part after the other, as a line with a handshake does: READY, edge, BUSY, outcome.
 `plc.py burst N MS`: N edges, MS milliseconds apart, whatever the wires say; then what came. One JSON.
-`plc.py edges N`: N parts without looking at the answers, for a station that is about to lose its power.
+`plc.py edges N`: N parts; says each number when READY has come back, for a station that is about to lose its power.
 `plc.py watch S`: whether any wire was on in the next S seconds.
 """
 
@@ -104,10 +104,12 @@ def main() -> None:
     elif what == "burst":
         print(json.dumps(burst(wires, int(numbers[0]), float(numbers[1]))))
     elif what == "edges":
-        for _ in range(int(numbers[0])):
+        for number in range(int(numbers[0])):
             wires.wait(lambda on: "ready" in on, "READY")
+            if number:
+                print(number, flush=True)  # READY has come back: this part is promised to be kept
             trigger(1)
-            time.sleep(0.02)
+            wires.wait(lambda on: "busy" in on, "BUSY")
             trigger(0)
     elif what == "watch":
         ends = time.monotonic() + float(numbers[0])
