@@ -18,7 +18,7 @@ from edge.readiness import Obstacle, Readiness
 from edge.record import ModelName, Record
 from edge.sight import Inspects, Sight
 from edge.state import Phase, State
-from edge.takt import Part, StationRules, arrived, late_verdict, verdict_on, verdicts_on_skipped, with_seen
+from edge.takt import Part, StationRules, arrived, checked, late_verdict, verdict_on, verdicts_on_skipped, with_seen
 from edge.verdict import Outcome, Reason
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,12 @@ class Station:
         if not self._is_shown(timeout_ms):
             return None
         events: list[TriggerEvent | None] = []
-        error = self._attempt(lambda: events.append(self._trigger.wait(timeout_ms=timeout_ms)))
+
+        def ask() -> None:
+            event = self._trigger.wait(timeout_ms=timeout_ms)
+            events.append(checked(event, now_ns=self._clock.monotonic_ns()))
+
+        error = self._attempt(ask)
         if isinstance(error, EndOfLine):
             raise error
         if error is None or self._readiness.halted_because:

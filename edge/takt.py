@@ -3,7 +3,7 @@
 from concurrent.futures import Future
 from dataclasses import dataclass, field, fields, replace
 
-from edge.errors import EdgeError, NotJudged
+from edge.errors import DeviceFault, EdgeError, NotJudged
 from edge.frame import Frame
 from edge.inspection import Inspection
 from edge.interfaces import Clock, TriggerEvent
@@ -46,6 +46,16 @@ class Seen:
 
     frame: Frame
     inspection: Inspection
+
+
+def checked(event: TriggerEvent | None, *, now_ns: int) -> TriggerEvent | None:
+    """The event, if it can be one. Raises DeviceFault: a time to come would move the deadline as far away."""
+    if event is not None and not isinstance(event, TriggerEvent):
+        raise DeviceFault(f"the trigger gave {event!r:.60}, which is no event")
+    if event is not None and event.at_ns > now_ns:
+        ahead_s = (event.at_ns - now_ns) / 1e9
+        raise DeviceFault(f"the trigger's time lies {ahead_s:g} s ahead: it is not of the monotonic clock")
+    return event
 
 
 def arrived(event: TriggerEvent, *, sequence: int, model: ModelName | None, clock: Clock) -> Part:

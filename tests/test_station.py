@@ -9,6 +9,7 @@ from edge.drivers.simulated import Delay, Early, Frozen, SimulatedClock, Simulat
 from edge.drivers.triggers import IntervalTrigger
 from edge.errors import DeviceFault, DeviceTimeout, DeviceUnavailable, ModelError, NotJudged, PictureError
 from edge.interfaces import EndOfLine, TriggerEvent
+from edge.record import Record
 from edge.state import Phase
 from edge.verdict import Outcome, Reason
 from tests.stations import CLOCK, MODEL, Bench, FakeInspector, Hang, raising, until
@@ -122,6 +123,59 @@ def test_any_error_of_the_trigger_is_a_fault_with_a_record(error: Exception) -> 
     assert record is bench.sink.records[0]
     assert bench.sink.records[0].verdict.outcome is Outcome.FAULT
     assert "FAULT" in bench.outputs.wires
+
+
+GARBAGE = [None, 7, "part", b"", (), float("nan")]
+
+
+@pytest.mark.parametrize("garbage", GARBAGE, ids=repr)
+def test_camera_that_gives_garbage_is_fault(garbage: object) -> None:
+    bench = Bench()
+    bench.camera.capture = lambda **_: garbage  # type: ignore[method-assign,assignment,return-value]
+    record = bench.take()
+    assert record.verdict.reason is Reason.CAPTURE_FAILED
+    assert bench.outputs.wires == {"FAULT"}
+
+
+@pytest.mark.parametrize("garbage", GARBAGE, ids=repr)
+def test_inspector_that_gives_garbage_is_fault(garbage: object) -> None:
+    bench = Bench()
+    bench.inspector.inspect = lambda frame: garbage  # type: ignore[method-assign,assignment,return-value]
+    record = bench.take()
+    assert record.verdict.reason is Reason.INTERNAL
+    assert bench.outputs.wires == {"FAULT"}
+
+
+@pytest.mark.parametrize(
+    "garbage", [7, "part", (), TriggerEvent(at_ns=10**19), TriggerEvent(at_ns=time.time_ns())], ids=repr
+)
+def test_trigger_that_gives_garbage_or_another_clocks_time_is_a_fault(garbage: object) -> None:
+    bench = Bench()
+    bench.station.settle(timeout_ms=10)
+    bench.station._trigger.wait = lambda *, timeout_ms: garbage  # type: ignore[method-assign,assignment,return-value]
+    record = bench.station.wait(timeout_ms=10)
+    assert isinstance(record, Record)
+    assert record.verdict.reason is Reason.TRIGGER_FAILED
+    assert "FAULT" in bench.outputs.wires
+
+
+class JumpingClock(SimulatedClock):
+    """A wall clock that somebody sets, an hour forth and back, while a part is judged."""
+
+    def wall_ns(self) -> int:
+        self._wall_ns += self.jump_ns
+        self.jump_ns = -self.jump_ns
+        return self._wall_ns
+
+    jump_ns = 3600 * 10**9
+
+
+def test_wall_clock_that_jumps_changes_no_verdict_and_no_takt() -> None:
+    bench = Bench(clock=JumpingClock())
+    records = [bench.take() for _ in range(4)]
+    assert [record.verdict.outcome for record in records] == ["OK"] * 4
+    assert [record.takt_ms for record in records] == [0.0] * 4
+    assert [record.sequence for record in records] == [1, 2, 3, 4]
 
 
 def test_end_of_the_line_is_no_fault() -> None:
