@@ -12,6 +12,8 @@ import pytest
 from edge.drivers import gpio_lines
 from tests.gpio_boards import Board, FakeBoard, FakeChip, KernelBoard
 
+TRIGGER_LINE = "GPIO17"
+
 
 @pytest.fixture
 def fake_board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeBoard:
@@ -30,7 +32,9 @@ def kernel_board() -> KernelBoard:
     label = os.environ.get("KENSA_GPIO_CHIP")
     if not label:
         pytest.skip("no simulated kernel chip: KENSA_GPIO_CHIP names the label of one")
-    return KernelBoard(label)
+    board = KernelBoard(label)
+    board.pull(TRIGGER_LINE, 0)  # whatever the test before left
+    return board
 
 
 @pytest.fixture(params=["fake", "kernel"])

@@ -11,9 +11,8 @@ from edge.drivers.triggers import IntervalTrigger, SoftwareTrigger
 from edge.errors import DeviceError
 from edge.interfaces import Trigger
 from edge.wiring import GpioTrigger as Wiring
+from tests.contracts.conftest import TRIGGER_LINE as LINE
 from tests.gpio_boards import Board
-
-LINE = "GPIO17"
 
 
 class Line(NamedTuple):
