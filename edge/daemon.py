@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 
 from edge.errors import DeviceTimeout, DeviceUnavailable
 from edge.heartbeat import Heartbeat
@@ -107,9 +107,11 @@ class Daemon:
             gc.unfreeze()
 
     def _turn(self) -> None:
-        self._serve()
+        served = self._serve()
         self._station.settle(timeout_ms=POLL_MS)
         self._state = state = self._station.state
+        for is_done in served:
+            is_done.set()
         self._heartbeat.tick(state)
         self._notifier.alive(f"{state.phase}: {state.why}" if state.why else f"{state.phase}")
         if state.phase is Phase.HALTED:
@@ -136,14 +138,14 @@ class Daemon:
             self._told.append(told)
             self._is_told.notify_all()
 
-    def _serve(self) -> None:
-        while True:
-            try:
-                wish, is_done = self._wishes.get_nowait()
-            except Empty:
-                return
+    def _serve(self) -> list[threading.Event]:
+        """Do what was asked for; whoever asked is told when the station has settled with it."""
+        served = []
+        while not self._wishes.empty():
+            wish, is_done = self._wishes.get()
             wish()
-            is_done.set()
+            served.append(is_done)
+        return served
 
 
 def _log_part(record: Record) -> None:

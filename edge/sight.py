@@ -78,10 +78,9 @@ class Sight:
             raise NotJudged(Reason.NOT_READY, "there is no model")
         part.step = Reason.CAPTURE_FAILED
         began_ns = self._clock.monotonic_ns()
+        left_ms = max(self._rules.judge_by_ms - self._age_ms(part.event), 1.0)
         try:
-            frame = self._camera.capture(
-                not_before_ns=part.event.expose_from_ns, timeout_ms=max(self._rules.deadline_ms, 1.0)
-            )
+            frame = self._camera.capture(not_before_ns=part.event.expose_from_ns, timeout_ms=left_ms)
         finally:
             part.stages_ms.append(("capture", (self._clock.monotonic_ns() - began_ns) / 1e6))
         self._check_frame(frame, part.event)

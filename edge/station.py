@@ -18,7 +18,7 @@ from edge.readiness import Obstacle, Readiness
 from edge.record import ModelName, Record
 from edge.sight import Inspects, Sight
 from edge.state import Phase, State
-from edge.takt import Part, StationRules, arrived, checked, late_verdict, verdict_on, verdicts_on_skipped, with_seen
+from edge.takt import Part, StationRules, arrived, checked, verdicts_on_skipped, with_failure, with_seen
 from edge.verdict import Outcome, Reason
 
 log = logging.getLogger(__name__)
@@ -170,11 +170,7 @@ class Station:
     # What is left when a step has failed.
 
     def _fail(self, part: Part, error: Exception) -> None:
-        verdict = verdict_on(error, part.step)
-        is_late = verdict.reason is Reason.LATE
-        if is_late and part.record.verdict.distance is not None:
-            verdict = late_verdict(part.record.verdict, verdict.detail)
-        part.record = replace(part.record, verdict=verdict, is_late=is_late)
+        part.record = with_failure(part, error)
         if self._readiness.halted_because:
             return
         trouble = self._attempt(lambda: self._outputs.apply(Outcome.FAULT))

@@ -111,6 +111,15 @@ def with_late_end(part: Part, ended: Future[Seen], *, now_ns: int) -> Record:
     return replace(seen, verdict=late_verdict(seen.verdict, f"the verdict came {late_ms:.0f} ms after the trigger"))
 
 
+def with_failure(part: Part, error: Exception) -> Record:
+    """The record of a part whose step has failed; a verdict that is there and late keeps its numbers."""
+    verdict = verdict_on(error, part.step)
+    is_late = verdict.reason is Reason.LATE
+    if is_late and part.record.verdict.distance is not None:
+        verdict = late_verdict(part.record.verdict, verdict.detail)
+    return replace(part.record, verdict=verdict, is_late=is_late)
+
+
 def late_verdict(verdict: Verdict, detail: str) -> Verdict:
     """FAULT for a verdict that came too late, with its numbers."""
     return Verdict(

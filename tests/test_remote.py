@@ -47,8 +47,8 @@ def test_trigger_answers_with_the_verdict(running: Running) -> None:
 
 
 def test_paused_station_takes_no_parts_until_it_is_resumed(running: Running) -> None:
-    assert running.commands["pause"]()["phase"] in ("Ready", "Preoperational")
-    until(lambda: running.commands["status"]()["why"] == "paused by a person")
+    answer = running.commands["pause"]()
+    assert (answer["phase"], answer["why"]) == ("Preoperational", "paused by a person")
     assert running.bench.outputs.wires == set()
     answer = running.commands["trigger"]()
     assert (answer["outcome"], answer["reason"], answer["detail"]) == (
