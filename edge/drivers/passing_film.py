@@ -24,7 +24,6 @@ from edge.drivers.passing_scene import (
     lay,
     shadow,
     speck,
-    sprite_of,
 )
 from edge.frame import Pixels
 
@@ -57,15 +56,15 @@ def passing(*, seed: int, parts: int | None = None, fps: float = 25.0) -> Iterat
     clock, frame, daylight = 0.0, 0, 1.0
     for act in _acts(rng, parts):
         daylight = float(np.clip(daylight * np.exp(rng.normal(0, 0.04)), 0.75, 1.25))
-        sprite = None if act.part is None else sprite_of(seed, act.part)
         begin = clock
         clock += act.seconds
         while frame / fps < clock:
             at_s = frame / fps
             canvas = Canvas(surface=empty.copy(), light=np.full(empty.shape, daylight, np.float32))
             canvas.light *= np.float32(1 + 0.02 * np.sin(2 * np.pi * 9.3 * at_s) + 0.06 * np.sin(at_s / 7))
-            if sprite is not None and act.place is not None:
-                lay(canvas, sprite, *act.place(at_s - begin))
+            if act.part is not None and act.place is not None:
+                x, y = act.place(at_s - begin)
+                lay(canvas, seed=seed, number=act.part, x=x, y=y)
             for start, end, draw in act.over:
                 if start <= at_s - begin < end:
                     draw(canvas, at_s - begin - start)

@@ -148,19 +148,28 @@ def speck(rng: Rng) -> tuple[float, Over]:
 # Light, surfaces, sensor.
 
 
-def lay(canvas: Canvas, sprite: Reals, x: float, y: float) -> None:
+def lay(canvas: Canvas, *, seed: int, number: int, x: float, y: float) -> None:
     """A part with its middle at x, y; it throws a soft shadow."""
+    grey, cover, shade = _laid(seed, number, x, y)
+    canvas.light *= shade
+    canvas.surface += grey - cover * canvas.surface
+
+
+@lru_cache(maxsize=1)  # a part at rest looks the same in every frame
+def _laid(seed: int, number: int, x: float, y: float) -> tuple[Reals, Reals, Reals]:
+    """The part's grey times cover, its cover, and the light that its shadow leaves: (height, width) each."""
+    sprite = _sprite(seed, number)
     height, width = sprite.shape[:2]
     move = np.array([[1, 0, x - width / 2], [0, 1, y - height / 2]], np.float32)
-    laid = cv2.warpAffine(sprite, move, (SCENE_WIDTH_PX, SCENE_HEIGHT_PX))
+    laid = np.asarray(cv2.warpAffine(sprite, move, (SCENE_WIDTH_PX, SCENE_HEIGHT_PX)), dtype=np.float32)
     cover = laid[..., 1]
     fallen = cv2.blur(np.roll(cover, (4, 5), (0, 1)), (9, 9))
-    canvas.light *= 1 - np.float32(0.35) * fallen * (1 - cover)
-    canvas.surface += laid[..., 0] - cover * canvas.surface
+    shade = 1 - np.float32(0.35) * fallen * (1 - cover)
+    return laid[..., 0], cover, np.asarray(shade, dtype=np.float32)
 
 
 @lru_cache(maxsize=4)
-def sprite_of(seed: int, number: int) -> Reals:
+def _sprite(seed: int, number: int) -> Reals:
     """A part cut out: (height, width, 2), grey times cover, and cover 0 to 1."""
     picture = render(seed=seed, part=number, defect=line_part(seed=seed, number=number))
     view = View.drawn(stream(seed, number, "placement"))
