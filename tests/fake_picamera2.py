@@ -2,8 +2,9 @@
 
 Written after reading that version's source. It imitates: one stream with a limited number of buffers, which a request
 that nobody releases takes away; jobs that are served in order, under the lock that also holds while the callback runs;
-`flush`, which drops frames whose exposure began earlier; a job that outlives its time-out until all are cancelled; rows
-with padding; controls that act a few frames late; silence, freezing, drift, a cable that is pulled and put in again.
+`flush`, which drops frames whose exposure began earlier; a job that outlives its time-out until all are cancelled; a
+mapping that cannot be closed while somebody points into it; rows with padding; controls that act a few frames late;
+silence, freezing, drift, a cable that is pulled and put in again.
 
 It does NOT imitate: libcamera itself, its time-outs and its threads; DMA buffers; sensor modes, ISP, noise; the other
 streams; start-up frames that libcamera marks as such; a process that cannot be ended because the driver hangs.
@@ -94,11 +95,14 @@ class MappedArray:
 
     def __enter__(self) -> Self:
         request = self._request
-        self.array = request.buffer[:, : 3 * request.width].reshape(len(request.buffer), request.width, 3)
+        self._mapping = memoryview(request.buffer)
+        rows = np.frombuffer(self._mapping, np.uint8).reshape(request.buffer.shape)
+        self.array = rows[:, : 3 * request.width].reshape(len(rows), request.width, 3)
         return self
 
     def __exit__(self, *_: object) -> None:
         del self.array
+        self._mapping.release()  # BufferError if somebody still points into it, as with the real one
 
 
 class Picamera2:

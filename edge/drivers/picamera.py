@@ -15,7 +15,7 @@ import numpy as np
 
 from edge.cameras import PicameraCamera as Settings
 from edge.drivers.stream import StreamingCamera, small_grey
-from edge.errors import DeviceFault, DeviceTimeout, DeviceUnavailable
+from edge.errors import DeviceError, DeviceFault, DeviceTimeout, DeviceUnavailable, NotJudged
 from edge.frame import Frame, Pixels
 
 FORMAT = "RGB888"  # which lies in memory as blue, green, red
@@ -48,35 +48,41 @@ class PicameraCamera(StreamingCamera):
         if silence or pi is None:
             raise DeviceFault(silence or f"{self._where}: is being opened") from self._error
         until = time.monotonic() + timeout_ms / 1000
-        while True:
-            request = self._request(pi, not_before_ns, until - time.monotonic(), timeout_ms)
-            try:
-                metadata = request.get_metadata()
-                exposed_at_ns = exposure_began_ns(metadata)
-                if exposed_at_ns < not_before_ns or exposed_at_ns <= self._given:
-                    continue
-                pixels = self._owned(request)
-            finally:
-                request.release()
-            self._given = exposed_at_ns
-            self._refuse_unfit(next(drifts(metadata, self._settings), ""))
-            return Frame(pixels=pixels, exposed_at_ns=exposed_at_ns, source=f"{self._where} frame {exposed_at_ns}")
-
-    def _request(self, pi: Any, not_before_ns: int, left_s: float, timeout_ms: float) -> Any:
-        """A request that somebody must release. Its job does not outlive the time-out, or it would keep a buffer."""
-        if left_s <= 0:
-            raise DeviceTimeout(f"{self._where}: no frame after the trigger in {timeout_ms:.0f} ms")
         try:
-            job = pi.capture_request(wait=False, flush=not_before_ns or None)
-            try:
-                return job.get_result(timeout=left_s)
-            except TimeoutError as error:
-                self._drop(pi, job)
-                raise DeviceTimeout(f"{self._where}: no frame after the trigger in {timeout_ms:.0f} ms") from error
-        except DeviceTimeout:
+            while (left_s := until - time.monotonic()) > 0:
+                frame = self._frame(self._request(pi, not_before_ns, left_s), not_before_ns)
+                if frame is not None:
+                    return frame
+        except TimeoutError:
+            pass
+        except (DeviceError, NotJudged):
             raise
         except Exception as error:
             raise DeviceFault(f"{self._where}: {type(error).__name__}: {error}") from error
+        raise DeviceTimeout(f"{self._where}: no frame after the trigger in {timeout_ms:.0f} ms")
+
+    def _frame(self, request: Any, not_before_ns: int) -> Frame | None:
+        """An owned frame of a request, which is released; None if it is too old or was given before."""
+        try:
+            metadata = request.get_metadata()
+            exposed_at_ns = exposure_began_ns(metadata)
+            if exposed_at_ns < not_before_ns or exposed_at_ns <= self._given:
+                return None
+            pixels = self._owned(request)
+        finally:
+            request.release()
+        self._given = exposed_at_ns
+        self._refuse_unfit(next(drifts(metadata, self._settings), ""))
+        return Frame(pixels=pixels, exposed_at_ns=exposed_at_ns, source=f"{self._where} frame {exposed_at_ns}")
+
+    def _request(self, pi: Any, not_before_ns: int, left_s: float) -> Any:
+        """A request that somebody must release. Its job does not outlive the time-out, or it would keep a buffer."""
+        job = pi.capture_request(wait=False, flush=not_before_ns or None)
+        try:
+            return job.get_result(timeout=left_s)
+        except TimeoutError:
+            self._drop(pi, job)
+            raise
 
     def _drop(self, pi: Any, job: Any) -> None:
         pi.cancel_all_and_flush()
@@ -157,11 +163,10 @@ class PicameraCamera(StreamingCamera):
 
     def _owned(self, request: Any) -> Pixels:
         """(height, width, 3) blue, green, red, or grey; a copy without what pads the rows."""
-        with _mapped(request) as mapped:
-            pixels = mapped.array
-            if not self._settings.is_colour:
-                return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
-            return np.array(pixels, dtype=np.uint8, order="C")
+        with _mapped(request) as mapped:  # nothing may still point into the buffer at the end of this block
+            if self._settings.is_colour:
+                return np.array(mapped.array, dtype=np.uint8, order="C")
+            return np.asarray(cv2.cvtColor(mapped.array, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
 
 
 def held_controls(settings: Settings, offered: Mapping[str, object]) -> dict[str, Any]:
