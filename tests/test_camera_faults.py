@@ -27,6 +27,12 @@ DEADLINE_MS = 2000.0
 FPS = 20.0
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test machine may be busy for longer than a frame may be late."""
+    monkeypatch.setattr("edge.drivers.stream.LEAST_GAP_MS", 2500.0)
+
+
 @pytest.fixture
 def world() -> Iterator[World]:
     with installed() as world:

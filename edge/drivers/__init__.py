@@ -76,7 +76,9 @@ def open_trigger(config: StationConfig, clock: "Clock", *, camera: "Camera", out
     wanted = config.trigger
     driver = driver_class(TRIGGERS, wanted.driver)
     if isinstance(wanted, CameraEventTrigger):
-        return cast("Trigger", driver(wanted, camera=camera))
+        trigger = driver(wanted, camera=camera)
+        trigger.learn()  # what it cannot learn it says later, as a failure of the trigger
+        return cast("Trigger", trigger)
     if not isinstance(wanted, IntervalTrigger):
         return cast("Trigger", driver(clock=clock) if wanted.driver == "software" else driver(wanted))
     ends = [parts for parts in (wanted.parts, getattr(camera, "parts", None)) if parts is not None]

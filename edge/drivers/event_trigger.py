@@ -33,10 +33,10 @@ class CameraEventTrigger(Closable):
         self._last_ns = 0
         camera.watch(self._look)
 
-    @property
-    def is_learned(self) -> bool:
-        """True as soon as the empty place is known."""
-        return self._event.is_learned
+    def learn(self, *, timeout_ms: float = LEARNING_S * 1000) -> bool:
+        """Wait until the empty place is known, before the station is READY. False if the picture was never still."""
+        with self._news:
+            return self._news.wait_for(lambda: self._event.is_learned, timeout=timeout_ms / 1000)
 
     def wait(self, *, timeout_ms: float) -> TriggerEvent | None:
         """The newest part, with those before it as skipped.
@@ -60,7 +60,7 @@ class CameraEventTrigger(Closable):
         if self.is_closed:
             return
         gap_s = (at_ns - self._last_ns) / 1e9 if self._last_ns else 0.0
-        has_missed = gap_s > BLIND_S and not self._is_told
+        has_missed = gap_s > BLIND_S and self._event.is_learned and not self._is_told
         self._last_ns, self._is_told = at_ns, self._is_told and not self._event.is_learned
         has_arrived, failure = False, _unseen(gap_s) if has_missed else None
         try:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from edge.drivers.connector import render
 from edge.drivers.passing_film import Shown, passing
 from edge.drivers.stream import StreamingCamera, small_grey
 from edge.errors import DeviceError
@@ -26,6 +27,7 @@ class PassingCamera(StreamingCamera):
         self._film: Iterator[Shown] = passing(seed=seed, fps=fps)
         self._fps, self._faults, self._shown = fps, dict(faults or {}), 0
         self.parts_at_rest: set[int] = set()
+        render(seed=seed, part=1)  # the first picture takes longer
         self._open()
 
     def _session(self) -> None:
