@@ -20,6 +20,8 @@ from tests.stations import until
 
 picamera2 = pytest.importorskip("picamera2", reason="picamera2 and libcamera are not here", exc_type=ImportError)
 
+pytestmark = pytest.mark.filterwarnings("default")  # picamera2 leaves files open, which is not ours to mend
+
 SETTINGS = Settings(
     driver="picamera", width_px=640, height_px=480, fps=30.0, exposure_us=4000, gain=1.0, red_gain=1.0, blue_gain=1.0
 )
