@@ -34,6 +34,11 @@ class Camera(Device, Protocol):
         """Why no picture can be taken at the moment, in one sentence; None if it can, or if nothing is known."""
         ...
 
+    @property
+    def needs_restart(self) -> bool:
+        """True if the camera does not come back in this process: a call into its driver does not return."""
+        ...
+
     def capture(self, *, not_before_ns: int, timeout_ms: float) -> Frame:
         """A frame whose exposure began at or after `not_before_ns` on the monotonic clock.
 

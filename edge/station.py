@@ -69,6 +69,8 @@ class Station:
     def settle(self, *, timeout_ms: float) -> bool:
         """Between parts: collect what is overdue, wait for wires and record, switch READY; True if it is on."""
         self._collect_overdue()
+        if self._camera.needs_restart and not self.needs_restart:
+            self.halt(self._camera.trouble or "the camera's driver hangs", needs_restart=True)
         is_ready = self._obstacle() is None and self._is_shown(timeout_ms)
         is_ready = is_ready and self._sink.wait_until_kept(timeout_ms=timeout_ms)
         is_ready = is_ready and self._obstacle() is None  # the disk may have failed while we waited

@@ -204,15 +204,22 @@ def test_pulled_cable_is_trouble_until_it_is_back(world: World) -> None:
 
 
 @pytest.mark.parametrize("call", ["stop", "close", "open"])
-def test_call_that_never_returns_holds_nobody_up(world: World, call: str) -> None:
+def test_call_that_never_returns_holds_nobody_up_and_asks_for_a_new_process(
+    world: World, call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world.restart_helps = False
+    monkeypatch.setattr("edge.drivers.stream.STUCK_S", 2.0)
     camera = PicameraCamera(SETTINGS)
+    assert not camera.needs_restart
     world.hangs_in, world.is_silent = call, True
     until(lambda: world.calls.count(call) > (call == "open"), seconds=20)
     began = time.monotonic()
     with pytest.raises(DeviceFault, match="no frame"):
         fresh(camera)
     assert "no frame" in (camera.trouble or "")
+    assert time.monotonic() - began < 2
+    until(lambda: camera.needs_restart)
+    began = time.monotonic()
     camera.close()
     assert time.monotonic() - began < 5
     world.hang.set()

@@ -67,6 +67,16 @@ def test_camera_that_says_it_has_no_picture_is_not_ready_until_it_has_one_again(
     assert bench.outputs.wires == {"ready"}
 
 
+def test_camera_that_does_not_come_back_in_this_process_halts_for_good() -> None:
+    bench = Bench()
+    bench.camera.needs_restart, bench.camera.trouble = True, "no frame for 31 s"
+    assert not bench.station.settle(timeout_ms=0)
+    assert bench.station.needs_restart
+    bench.station.reset()
+    assert (bench.station.state.phase, bench.station.state.why) == (Phase.HALTED, "no frame for 31 s")
+    assert bench.outputs.wires == set()
+
+
 def test_outputs_change_before_the_record_is_put() -> None:
     bench = Bench()
     seen: list[set[str]] = []

@@ -36,6 +36,7 @@ class PassingCamera(StreamingCamera):
             due = max(due + 1 / self._fps, time.monotonic() - 1)  # a slow machine does not catch up for ever
             if self._closing.wait(max(due - time.monotonic(), 0)):
                 return
+            self._alive()
             self._shown += 1
             fault = self._faults.get(self._shown)
             if isinstance(fault, DeviceError):

@@ -98,6 +98,7 @@ class PicameraCamera(StreamingCamera):
             self._start(pi)
             restarted_ns: int | None = None
             while not self._closing.wait(POLL_S):
+                self._alive()
                 if self._callback_error is not None:
                     raise self._callback_error
                 if not self._is_silent():

@@ -46,7 +46,7 @@ class SimulatedCamera(Closable, ABC):
 
     It does NOT imitate: a sensor that runs freely, so that a frame waits for the next exposure; rolling shutter;
     buffers that hold old frames; exposure control; dropped frames; heat; a cable. `sources` has what came last.
-    parts: how many pictures there are, None for no end. trouble: what the camera says of itself, for tests to set.
+    parts: how many pictures there are, None for no end. A test may set trouble and needs_restart.
     """
 
     def __init__(self, *, clock: Clock | None = None, faults: Mapping[int, CameraFault] | None = None) -> None:
@@ -56,6 +56,7 @@ class SimulatedCamera(Closable, ABC):
         self.parts: int | None = None
         self.captured = 0
         self.trouble: str | None = None
+        self.needs_restart = False
         self.sources: deque[str] = deque(maxlen=REMEMBERED)
 
     @abstractmethod

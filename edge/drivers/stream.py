@@ -24,6 +24,7 @@ REOPEN_S = 1.0
 LONGEST_GAP_FRAMES = 5
 LEAST_GAP_MS = 1000.0
 FROZEN_MS = 1000.0
+STUCK_S = 30.0  # far more than opening, stopping or closing a camera takes
 LOOK_PX = 160  # longer side of the small grey picture
 NAP_S = 0.05
 
@@ -52,6 +53,7 @@ class StreamingCamera(Closable, ABC):
         self._given = 0  # number of the last frame that was given away; none is given twice
         self._frames = 0
         self._seen_ns = self._changed_ns = 0
+        self._alive_ns = time.monotonic_ns()
         self._probe: bytes = b""
         self._look: Look | None = None
         self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
@@ -66,6 +68,12 @@ class StreamingCamera(Closable, ABC):
         """Why no picture can be taken at the moment, in one sentence; None if it can."""
         drift = self._newest.drift if self._newest else ""
         return self._silence() or self._frozen() or drift or None
+
+    @property
+    def needs_restart(self) -> bool:
+        """True if the camera's thread does not come back from a call."""
+        is_stuck = time.monotonic_ns() - self._alive_ns > STUCK_S * 1e9
+        return is_stuck and not self._closing.is_set()
 
     def watch(self, look: Look) -> None:
         """Let somebody see every frame from now on: called in the camera's thread, and must be quick."""
@@ -120,6 +128,10 @@ class StreamingCamera(Closable, ABC):
         if error is None:
             raise DeviceUnavailable(f"{self._where}: no frame within {OPENING_S:.0f} s of opening it")
         raise error if isinstance(error, DeviceUnavailable) else DeviceUnavailable(str(error)) from error
+
+    def _alive(self) -> None:
+        """The camera's thread is here, whether there are frames or not."""
+        self._alive_ns = time.monotonic_ns()
 
     def _arrived(
         self,
@@ -176,6 +188,7 @@ class StreamingCamera(Closable, ABC):
                 error = failed
             except Exception as failed:  # a vendor's library raises whatever it likes
                 error = DeviceFault(f"{self._where}: {type(failed).__name__}: {failed}")
+            self._alive()
             with self._news:
                 self._error = error
                 self._news.notify_all()

@@ -76,6 +76,7 @@ class V4l2Camera(StreamingCamera):
 
     def _take(self, device: V4l2Device, held: dict[int, int]) -> None:
         raw = device.next(timeout_ms=self._longest_gap_ns / 1e6)
+        self._alive()
         drift = next(drifts(device, held), "")
         if drift:
             self._unsettled, self._drift = SETTLING_FRAMES, drift
