@@ -151,14 +151,17 @@ class Station:
         self._outputs.set_busy(is_busy=True)
         part.step = Reason.INTERNAL
         seen = self._sight.see(part)
-        judged_ns = self._clock.monotonic_ns()
-        part.record = with_seen(part.record, seen, judged_ns=judged_ns)
-        age_ms = (judged_ns - part.event.at_ns) / 1e6
-        if age_ms > self._rules.judge_by_ms:
-            raise NotJudged(Reason.LATE, f"{age_ms:.0f} ms after the trigger")
+        part.record = with_seen(part.record, seen, judged_ns=self._clock.monotonic_ns())
+        self._check_in_time(part, by_ms=self._rules.judge_by_ms)
         part.step = Reason.OUTPUT_FAILED
         self._outputs.apply(part.record.verdict.outcome)
         part.record = replace(part.record, output_ns=self._clock.monotonic_ns())
+        self._check_in_time(part, by_ms=self._rules.deadline_ms)  # switching may have taken its time; FAULT replaces it
+
+    def _check_in_time(self, part: Part, *, by_ms: float) -> None:
+        age_ms = (self._clock.monotonic_ns() - part.event.at_ns) / 1e6
+        if age_ms > by_ms:
+            raise NotJudged(Reason.LATE, f"{age_ms:.0f} ms after the trigger")
 
     def _admit(self, event: TriggerEvent) -> None:
         if self._ready_since_ns is not None and event.at_ns >= self._ready_since_ns:

@@ -39,7 +39,7 @@ RULES = [
     "quality",
     "scoring",
 ]
-INTERFACES = ["interfaces"]
+INTERFACES = ["interfaces", "priority"]
 SHELL = [
     *(
         "station",

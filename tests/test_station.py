@@ -268,6 +268,24 @@ def test_verdict_that_comes_back_just_after_the_deadline_is_never_shown() -> Non
     assert bench.take().verdict.outcome == "OK"
 
 
+def test_wires_that_switch_after_the_deadline_are_changed_to_fault_at_once() -> None:
+    clock = SimulatedClock()
+    bench = Bench(clock=clock, deadline_ms=1000)
+    whole, outcomes = bench.outputs.apply, []
+
+    def slow(outcome: Outcome) -> None:
+        outcomes.append(outcome)
+        clock.advance(ms=1001)
+        whole(outcome)
+
+    bench.outputs.apply = slow
+    record = bench.take()
+    assert record.verdict.reason is Reason.LATE
+    assert "it would have been OK" in record.verdict.detail
+    assert outcomes == ["OK", "FAULT"]
+    assert bench.outputs.wires == {"FAULT"}
+
+
 def test_slow_camera_is_late_too() -> None:
     bench = Bench(camera_faults={1: Delay(ms=3000)}, deadline_ms=250)
     record = bench.take()

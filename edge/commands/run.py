@@ -10,6 +10,7 @@ from edge.commands.assembly import Appliance, assemble, ended_by_signals
 from edge.config import StationConfig, load_config
 from edge.errors import ConfigError, DeviceTimeout, EdgeError
 from edge.notify import Notifier
+from edge.priority import go_first
 
 FAILED = 1
 
@@ -25,6 +26,7 @@ def run(options: argparse.Namespace) -> int:
     config, notifier = load_config(options.config), Notifier()
     _check_watchdog(config, notifier)
     with assemble(config, notifier=notifier) as appliance, ended_by_signals(appliance.daemon.stop):
+        go_first()
         try:
             appliance.daemon.run()
         except DeviceTimeout as error:

@@ -10,6 +10,7 @@ from typing import TypeVar
 from edge.drivers.closable import Closable
 from edge.drivers.gpio_lines import OutputLines
 from edge.errors import DeviceError, DeviceFault, DeviceTimeout
+from edge.priority import go_first
 from edge.verdict import Outcome
 from edge.wiring import GpioOutputs as Wiring
 from edge.wiring import Pulse
@@ -118,6 +119,7 @@ class GpioOutputs(Closable):
     # The thread that owns the lines.
 
     def _run(self, opened: "Future[None]") -> None:
+        go_first()
         try:
             self._lines = OutputLines(self._wiring)
         except BaseException as error:
