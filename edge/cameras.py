@@ -57,7 +57,7 @@ class PassingCamera(Strict):
     is_simulated: ClassVar[bool] = True
     may_repeat: ClassVar[bool] = False
     driver: Literal["passing"]
-    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+    seed: int = Field(default=0, ge=0, le=2**31 - 1, description="the same number gives the same film")
     fps: float = Field(default=25.0, ge=5, le=60, description="frames a second")
 
 
@@ -113,10 +113,10 @@ CameraConfig = Annotated[
 class Region(Strict):
     """A part of the picture, as shares of its width and height. A part at rest lies inside it with room all round."""
 
-    left: Share = 0.0
-    top: Share = 0.0
-    right: Share = 1.0
-    bottom: Share = 1.0
+    left: Share = Field(default=0.0, description="of the width")
+    top: Share = Field(default=0.0, description="of the height")
+    right: Share = Field(default=1.0, description="of the width")
+    bottom: Share = Field(default=1.0, description="of the height")
 
     @model_validator(mode="after")
     def _check_size(self) -> Self:
