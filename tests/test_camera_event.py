@@ -4,11 +4,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from edge.__main__ import main
 from edge.camera_event import CameraEvent
 from edge.cameras import EventSettings, Region
 from edge.drivers.event_trigger import CameraEventTrigger
@@ -305,3 +307,29 @@ def test_parts_on_the_running_line_trigger_and_are_taken_at_rest(monkeypatch: py
             assert frame.exposed_at_ns >= event.at_ns
             assert event.skipped == 0
             assert number in camera.parts_at_rest
+
+
+@pytest.mark.parametrize(
+    ("camera", "status", "words"),
+    [
+        ("{driver: passing}", 0, "ok   trigger   camera_event, at rest for 200 ms; the region must be empty"),
+        ("{driver: passing}", 0, "ok   camera    passing, 320x240 grey"),
+        (
+            "{driver: v4l2, device: /dev/video-none, width_px: 64, height_px: 48}",
+            1,
+            "FAIL camera    /dev/video-none: there is no camera (No such file or directory); is it plugged in?",
+        ),
+        (
+            "{driver: picamera, width_px: 64, height_px: 48, exposure_us: 1, gain: 1, red_gain: 1, blue_gain: 1}",
+            1,
+            "FAIL camera    picamera2 cannot be used here",
+        ),
+    ],
+)
+def test_check_says_how_camera_and_trigger_are(
+    camera: str, status: int, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = f"station: a\nbundle: demo\ndata: data\ncamera: {camera}\ntrigger: {{driver: camera_event}}\n"
+    (tmp_path / "station.yaml").write_text(text + "outputs: {driver: simulated}\n")
+    assert main(["check", "--config", str(tmp_path / "station.yaml")]) == status
+    assert words in capsys.readouterr().out

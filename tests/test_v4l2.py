@@ -4,6 +4,7 @@ vivid can be told to fail, and to be put out and in again, by root.
 """
 
 import os
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,6 +105,12 @@ def test_what_is_no_camera_is_said(device: str, words: str) -> None:
     wanted = Settings(driver="v4l2", device=device, width_px=64, height_px=48)
     with pytest.raises(DeviceUnavailable, match=rf"{device}: {words}"):
         V4l2Camera(wanted)
+
+
+def test_machine_without_the_kernels_structures_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "videodev2", None)
+    with pytest.raises(DeviceUnavailable, match="cameras of the kernel need the package videodev2"):
+        V4l2Device("/dev/null")
 
 
 # From here on with a camera of the kernel.
