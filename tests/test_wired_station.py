@@ -15,6 +15,7 @@ from edge.drivers.gpio_trigger import GpioTrigger
 from edge.drivers.simulated import Delay
 from edge.errors import DeviceTimeout, ModelError
 from edge.heartbeat import Heartbeat
+from edge.record import Record
 from edge.state import Phase
 from edge.verdict import Reason
 from edge.wiring import Beat
@@ -126,12 +127,13 @@ def test_each_edge_is_busy_and_then_exactly_one_pulse(fake_board: FakeBoard, tmp
 
 
 def test_burst_faster_than_the_takt_gives_a_fault_for_each_edge_too_many(fake_board: FakeBoard, tmp_path: Path) -> None:
-    slow = FakeInspector("OK", at={1: lambda: time.sleep(0.05)})
-    with wired(fake_board, tmp_path, slow) as line:
+    hang = Hang()
+    with wired(fake_board, tmp_path, FakeInspector("OK", at={1: hang}), deadline_ms=15_000) as line:
         line.until_ready()
         for _ in range(5):
             line.edge()
             time.sleep(0.003)
+        hang.let_go()
         until(lambda: len(line.bench.sink.records) == 5)
         line.until_ready()
     assert [record.verdict.reason for record in line.bench.sink.records] == [
@@ -148,8 +150,16 @@ def test_burst_faster_than_the_takt_gives_a_fault_for_each_edge_too_many(fake_bo
 
 def test_edge_during_the_pulse_does_not_shorten_it(fake_board: FakeBoard, tmp_path: Path) -> None:
     with wired(fake_board, tmp_path, FakeInspector("OK")) as line:
+        whole = line.bench.sink.put
+
+        def keep(record: Record) -> None:
+            """Called when the pulse has just begun."""
+            whole(record)
+            if record.sequence == 1:
+                line.edge()
+
+        line.bench.sink.put = keep  # type: ignore[method-assign]
         line.part()
-        line.edge()
         until(lambda: len(line.bench.sink.records) == 2)
         line.until_ready()
     assert [name for name, _ in line.meter.pulses()] == ["ok", "fault"]
@@ -163,13 +173,13 @@ def test_whatever_goes_wrong_is_a_fault_pulse_and_the_next_part_is_judged(
     hang = Hang()
     at = {
         "error": raising(ModelError("the network gave nothing")),
-        "late": lambda: time.sleep(0.4),
+        "late": lambda: time.sleep(1.5),
         "hang": hang,
         "camera": lambda: None,
     }
-    with wired(fake_board, tmp_path, FakeInspector("OK", at={1: at[kind]}), deadline_ms=200) as line:
+    with wired(fake_board, tmp_path, FakeInspector("OK", at={1: at[kind]}), deadline_ms=1000) as line:
         if kind == "camera":
-            line.bench.camera._faults[1] = Delay(ms=400)
+            line.bench.camera._faults[1] = Delay(ms=1500)
         line.part()
         hang.let_go()
         line.part()
