@@ -51,6 +51,7 @@ class Station:
         why = "" if inspector else unarmed_because or "there is no model"
         self._readiness = Readiness(faults_until_halt=rules.faults_until_halt, unarmed_because=why)
         self._ready_since_ns: int | None = None
+        self._early: TriggerEvent | Exception | None = None
         self._phase = Phase.PREOPERATIONAL
         self.busy_triggers = 0
 
@@ -74,6 +75,9 @@ class Station:
         is_ready = self._obstacle() is None and self._is_shown(timeout_ms)
         is_ready = is_ready and self._sink.wait_until_kept(timeout_ms=timeout_ms)
         is_ready = is_ready and self._obstacle() is None  # the disk may have failed while we waited
+        if is_ready and self._ready_since_ns is None and self._early is None:
+            self._early = self._ask_trigger(0.0)  # a part that came too early is refused before READY asks for more
+        is_ready = is_ready and self._early is None
         if is_ready != (self._ready_since_ns is not None):
             self._switch_ready(is_ready)
         obstacle = self._obstacle()
@@ -88,20 +92,17 @@ class Station:
         """
         if not self._is_shown(timeout_ms):
             return None
-        events: list[TriggerEvent | None] = []
-
-        def ask() -> None:
-            event = self._trigger.wait(timeout_ms=timeout_ms)
-            events.append(checked(event, now_ns=self._clock.monotonic_ns()))
-
-        error = self._attempt(ask)
-        if isinstance(error, EndOfLine):
-            raise error
-        if error is None or self._readiness.halted_because:
-            return events[0] if events else None
+        early, self._early = self._early, None
+        found = early or self._ask_trigger(timeout_ms)
+        if isinstance(found, EndOfLine):
+            raise found
+        if not isinstance(found, Exception):
+            return found
+        if self._readiness.halted_because:
+            return None
         part = self._new_part(TriggerEvent(at_ns=self._clock.monotonic_ns()))
         part.step = Reason.TRIGGER_FAILED
-        self._fail(part, error)
+        self._fail(part, found)
         return self._finish(part)
 
     def take(self, event: TriggerEvent) -> Record:
@@ -162,6 +163,15 @@ class Station:
         age_ms = (self._clock.monotonic_ns() - part.event.at_ns) / 1e6
         if age_ms > by_ms:
             raise NotJudged(Reason.LATE, f"{age_ms:.0f} ms after the trigger")
+
+    def _ask_trigger(self, timeout_ms: float) -> TriggerEvent | Exception | None:
+        events: list[TriggerEvent | None] = []
+
+        def ask() -> None:
+            event = self._trigger.wait(timeout_ms=timeout_ms)
+            events.append(checked(event, now_ns=self._clock.monotonic_ns()))
+
+        return self._attempt(ask) or events[0]
 
     def _admit(self, event: TriggerEvent) -> None:
         if self._ready_since_ns is not None and event.at_ns >= self._ready_since_ns:

@@ -9,7 +9,7 @@ import numpy as np
 from edge.alignment import Placement
 from edge.drivers.clock import SystemClock
 from edge.drivers.simulated import CameraFault, SimulatedCamera, SimulatedOutputs
-from edge.drivers.triggers import IntervalTrigger
+from edge.drivers.triggers import SoftwareTrigger
 from edge.frame import Frame, Pixels
 from edge.inspection import Inspection, StageTimes
 from edge.interfaces import Clock, RecordSink, Trigger, TriggerEvent, Watches
@@ -102,7 +102,7 @@ class Bench:
         self.outputs: Any = outputs or SimulatedOutputs()
         self.sink = ListSink()  # where no other is asked for
         self.station = Station(
-            trigger=trigger or IntervalTrigger(interval_ms=0),
+            trigger=trigger or SoftwareTrigger(),
             camera=self.camera,
             inspector=self.inspector if is_armed else None,
             outputs=self.outputs,

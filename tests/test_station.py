@@ -367,7 +367,20 @@ def test_no_part_is_taken_while_the_last_outcome_is_still_shown() -> None:
     assert bench.station.wait(timeout_ms=1) is None
     bench.outputs.is_shown = True
     assert bench.station.settle(timeout_ms=1)
+    bench.station._trigger.fire()  # type: ignore[attr-defined]
     assert isinstance(bench.station.wait(timeout_ms=1), TriggerEvent)
+
+
+def test_part_that_came_too_early_is_refused_before_ready_asks_for_more() -> None:
+    bench = Bench()
+    bench.take()
+    bench.station._trigger.fire()  # type: ignore[attr-defined]
+    assert not bench.station.settle(timeout_ms=1)
+    event = bench.station.wait(timeout_ms=1)
+    assert isinstance(event, TriggerEvent)
+    assert bench.station.take(event).verdict.reason is Reason.TRIGGER_WHILE_BUSY
+    assert bench.wires_over_time().count("+ready") == 1
+    assert bench.station.settle(timeout_ms=1)
 
 
 def test_outputs_that_do_not_answer_between_parts_halt_and_only_a_restart_helps() -> None:

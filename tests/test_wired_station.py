@@ -145,6 +145,7 @@ def test_burst_faster_than_the_takt_gives_a_fault_for_each_edge_too_many(fake_bo
     assert line.bench.station.busy_triggers == 4
     pulses = line.meter.pulses()
     assert [name for name, _ in pulses] == ["ok"] + ["fault"] * 4
+    assert line.meter.changes().count("+ready") == 2  # before the burst, and when all of it was said
     assert min(length for _, length in pulses) >= HOLD_MS
 
 

@@ -81,11 +81,12 @@ def open_trigger(config: StationConfig, clock: "Clock", *, camera: "Camera", out
         return cast("Trigger", trigger)
     if not isinstance(wanted, IntervalTrigger):
         return cast("Trigger", driver(clock=clock) if wanted.driver == "software" else driver(wanted))
+    waits = wanted.waits_for_ready or wanted.interval_ms == 0  # as fast as the station is READY, and no faster
     ends = [parts for parts in (wanted.parts, getattr(camera, "parts", None)) if parts is not None]
     trigger = driver(
         interval_ms=wanted.interval_ms,
         parts=min(ends, default=None),
-        ready=(lambda: getattr(outputs, "is_ready", True)) if wanted.waits_for_ready else None,
+        ready=(lambda: getattr(outputs, "is_ready", True)) if waits else None,
         clock=clock,
     )
     return cast("Trigger", trigger)
