@@ -68,7 +68,7 @@ Restart=always
 [Install]
 WantedBy=multi-user.target
 """
-FILM = tuple(part for part in range(1, 25))
+FILM = tuple(range(1, 61))
 DEFECTIVE = tuple(part for part in FILM if part % 3 == 0)
 GPIO_TRIGGER = "{driver: gpio, line: GPIO17, pull: none, debounce_ms: 2}"
 HOLD_MS = 300
