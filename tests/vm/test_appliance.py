@@ -82,6 +82,7 @@ def test_core_runs_confined_and_onnxruntime_reports_nothing(ready: Machine) -> N
     """It is no root, has a network of its own with nobody in it, and left no identity of the device anywhere."""
     pid = ready.run("systemctl show -P MainPID kensa").strip()
     assert ready.run(f"ps -o user= -p {pid}").split() == ["kensa"]
+    assert "SCHED_FIFO" in ready.run(f"chrt --pid {pid}")
     assert ready.run(f"readlink /proc/{pid}/ns/net") != ready.run("readlink /proc/1/ns/net")
     assert ready.finish("find / -xdev -iname '*onnxruntime*.db' -o -xdev -name deviceid | grep .").code == 1
 
@@ -165,7 +166,9 @@ def test_check_asks_the_running_core_and_names_who_holds_a_pin(ready: Machine) -
     [
         pytest.param(
             "echo vivid.0 > /sys/bus/platform/drivers/vivid/unbind",
-            "echo vivid.0 > /sys/bus/platform/drivers/vivid/bind; sleep 1; systemctl restart line-feed",
+            # The core must not look before the simulated camera is set up: a real one needs no such care.
+            "systemctl freeze kensa; echo vivid.0 > /sys/bus/platform/drivers/vivid/bind; "
+            "systemctl restart line-feed; systemctl thaw kensa",
             id="camera unplugged",
         ),
         pytest.param(
