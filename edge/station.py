@@ -12,13 +12,15 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
+from edge.arrivals import arrived, ask_trigger, verdicts_on_skipped
+from edge.attempt import attempt
 from edge.errors import NotJudged
 from edge.interfaces import Camera, Clock, EndOfLine, Outputs, RecordSink, Trigger, TriggerEvent, Watches
 from edge.readiness import Obstacle, Readiness
 from edge.record import ModelName, Record
 from edge.sight import Inspects, Sight
 from edge.state import Phase, State
-from edge.takt import Part, StationRules, arrived, checked, verdicts_on_skipped, with_failure, with_seen
+from edge.takt import Part, StationRules, check_in_time, with_failure, with_seen
 from edge.verdict import Outcome, Reason
 
 log = logging.getLogger(__name__)
@@ -76,7 +78,9 @@ class Station:
         is_ready = is_ready and self._sink.wait_until_kept(timeout_ms=timeout_ms)
         is_ready = is_ready and self._obstacle() is None  # the disk may have failed while we waited
         if is_ready and self._ready_since_ns is None and self._early is None:
-            self._early = self._ask_trigger(0.0)  # a part that came too early is refused before READY asks for more
+            self._early = ask_trigger(
+                self._trigger, self._clock, timeout_ms=0.0
+            )  # a part that came too early is refused before READY asks for more
         is_ready = is_ready and self._early is None
         if is_ready != (self._ready_since_ns is not None):
             self._switch_ready(is_ready)
@@ -93,7 +97,7 @@ class Station:
         if not self._is_shown(timeout_ms):
             return None
         early, self._early = self._early, None
-        found = early or self._ask_trigger(timeout_ms)
+        found = early or ask_trigger(self._trigger, self._clock, timeout_ms=timeout_ms)
         if isinstance(found, EndOfLine):
             raise found
         if not isinstance(found, Exception):
@@ -109,7 +113,7 @@ class Station:
         """Judge the part that has arrived. Never raises; the record is on its way to the disk."""
         self._refuse_skipped(event)
         part = self._new_part(event)
-        error = self._attempt(lambda: self._judge(part))
+        error = attempt(lambda: self._judge(part))
         if error is not None:
             self._fail(part, error)
         return self._finish(part)
@@ -125,9 +129,9 @@ class Station:
         self._readiness.halt(why, needs_restart=needs_restart)
         self._phase, self._ready_since_ns = Phase.HALTED, None
         log.error("halted why=%r", why)
-        if self._attempt(self._make_safe) is not None:
+        if attempt(self._make_safe) is not None:
             self._readiness.needs_restart = True
-            self._attempt(self._outputs.close)
+            attempt(self._outputs.close)
 
     def reset(self) -> None:
         """A person has looked: take parts again if everything else is well."""
@@ -136,9 +140,8 @@ class Station:
     def close(self) -> None:
         """Make the outputs safe and let the worker go. May be called twice."""
         self._phase, self._ready_since_ns = Phase.PREOPERATIONAL, None
-        self._attempt(self._outputs.close)
-        record = self._sight.collect(timeout_ms=self._rules.deadline_ms)
-        if record is not None:
+        attempt(self._outputs.close)
+        if (record := self._sight.collect(timeout_ms=self._rules.deadline_ms)) is not None:
             self._keep(record)
         self._sight.close()
 
@@ -153,25 +156,12 @@ class Station:
         part.step = Reason.INTERNAL
         seen = self._sight.see(part)
         part.record = with_seen(part.record, seen, judged_ns=self._clock.monotonic_ns())
-        self._check_in_time(part, by_ms=self._rules.judge_by_ms)
+        check_in_time(part, now_ns=self._clock.monotonic_ns(), by_ms=self._rules.judge_by_ms)
         part.step = Reason.OUTPUT_FAILED
         self._outputs.apply(part.record.verdict.outcome)
         part.record = replace(part.record, output_ns=self._clock.monotonic_ns())
-        self._check_in_time(part, by_ms=self._rules.deadline_ms)  # switching may have taken its time; FAULT replaces it
-
-    def _check_in_time(self, part: Part, *, by_ms: float) -> None:
-        age_ms = (self._clock.monotonic_ns() - part.event.at_ns) / 1e6
-        if age_ms > by_ms:
-            raise NotJudged(Reason.LATE, f"{age_ms:.0f} ms after the trigger")
-
-    def _ask_trigger(self, timeout_ms: float) -> TriggerEvent | Exception | None:
-        events: list[TriggerEvent | None] = []
-
-        def ask() -> None:
-            event = self._trigger.wait(timeout_ms=timeout_ms)
-            events.append(checked(event, now_ns=self._clock.monotonic_ns()))
-
-        return self._attempt(ask) or events[0]
+        # Switching may have taken its time; then FAULT replaces what is shown.
+        check_in_time(part, now_ns=self._clock.monotonic_ns(), by_ms=self._rules.deadline_ms)
 
     def _admit(self, event: TriggerEvent) -> None:
         if self._ready_since_ns is not None and event.at_ns >= self._ready_since_ns:
@@ -188,15 +178,14 @@ class Station:
         part.record = with_failure(part, error)
         if self._readiness.halted_because:
             return
-        trouble = self._attempt(lambda: self._outputs.apply(Outcome.FAULT))
+        trouble = attempt(lambda: self._outputs.apply(Outcome.FAULT))
         if trouble is not None:
             self.halt(f"the outputs do not answer: {trouble}", needs_restart=True)
         else:
             part.record = replace(part.record, output_ns=self._clock.monotonic_ns())
 
     def _collect_overdue(self) -> None:
-        record = self._sight.collect()
-        if record is not None:
+        if (record := self._sight.collect()) is not None:
             self._keep(record)
         elif self._sight.is_stuck:
             why = f"part {self._sight.overdue_part} has hung for {self._rules.hang_deadlines} deadlines; restart"
@@ -211,7 +200,7 @@ class Station:
     # Records, counts, wires.
 
     def _finish(self, part: Part) -> Record:
-        self._attempt(lambda: self._outputs.set_busy(is_busy=False))
+        attempt(lambda: self._outputs.set_busy(is_busy=False))
         part.record = replace(part.record, stages_ms=tuple(part.stages_ms))
         self._keep(part.record)
         if why := self._readiness.count(part.record.verdict):
@@ -228,8 +217,7 @@ class Station:
         self._attempt_record(lambda: self._sink.put(record))
 
     def _attempt_record(self, step: Callable[[], None]) -> None:
-        error = self._attempt(step)
-        if error is not None:
+        if (error := attempt(step)) is not None:
             self._readiness.sink_error = f"records cannot be kept: {error}"
 
     def _obstacle(self) -> Obstacle | None:
@@ -242,7 +230,7 @@ class Station:
         if self.needs_restart:
             return True
         shown: list[bool] = []
-        error = self._attempt(lambda: shown.append(self._outputs.wait_until_shown(timeout_ms=timeout_ms)))
+        error = attempt(lambda: shown.append(self._outputs.wait_until_shown(timeout_ms=timeout_ms)))
         if error is not None:
             self.halt(f"the outputs do not answer: {error}", needs_restart=True)
         return shown == [True]
@@ -250,7 +238,7 @@ class Station:
     def _switch_ready(self, is_ready: bool) -> None:
         since_ns = self._clock.monotonic_ns()  # before the wire: whoever sees it may be quick
         self._ready_since_ns = None
-        error = self._attempt(lambda: self._outputs.set_ready(is_ready=is_ready))
+        error = attempt(lambda: self._outputs.set_ready(is_ready=is_ready))
         if error is not None:
             self.halt(f"the outputs do not answer: {error}", needs_restart=True)
         elif is_ready:
@@ -260,14 +248,3 @@ class Station:
         self._outputs.set_ready(is_ready=False)
         self._outputs.set_busy(is_busy=True)  # clears the last outcome
         self._outputs.set_busy(is_busy=False)
-
-    def _attempt(self, step: Callable[[], None]) -> Exception | None:
-        """The only place where any error is caught: above it there are verdicts, below it exceptions."""
-        try:
-            step()
-        except (NotJudged, EndOfLine) as said:
-            return said
-        except Exception as error:
-            log.exception("a step failed")
-            return error
-        return None

@@ -3,16 +3,15 @@
 from concurrent.futures import Future
 from dataclasses import dataclass, field, fields, replace
 
-from edge.errors import DeviceFault, EdgeError, NotJudged
+from edge.errors import EdgeError, NotJudged
 from edge.frame import Frame
 from edge.inspection import Inspection
-from edge.interfaces import Clock, TriggerEvent
-from edge.record import ModelName, Record
+from edge.interfaces import TriggerEvent
+from edge.record import Record
 from edge.verdict import Outcome, Reason, Verdict, fault
 
 OUTPUT_RESERVE = 0.02  # of the deadline, kept for switching the outputs
 LARGEST_OUTPUT_RESERVE_MS = 5.0
-MOST_SKIPPED_RECORDS = 20  # of one event; a wire that rattles must not fill the disk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,37 +45,6 @@ class Seen:
 
     frame: Frame
     inspection: Inspection
-
-
-def checked(event: TriggerEvent | None, *, now_ns: int) -> TriggerEvent | None:
-    """The event, if it can be one. Raises DeviceFault: a time to come would move the deadline as far away."""
-    if event is not None and not isinstance(event, TriggerEvent):
-        raise DeviceFault(f"the trigger gave {event!r:.60}, which is no event")
-    if event is not None and event.at_ns > now_ns:
-        ahead_s = (event.at_ns - now_ns) / 1e9
-        raise DeviceFault(f"the trigger's time lies {ahead_s:g} s ahead: it is not of the monotonic clock")
-    return event
-
-
-def arrived(event: TriggerEvent, *, sequence: int, model: ModelName | None, clock: Clock) -> Part:
-    """A part of which nothing is known yet but that it came, and how long it has waited."""
-    waited_ns = clock.monotonic_ns() - event.at_ns
-    record = Record(
-        sequence=sequence,
-        verdict=fault(Reason.INTERNAL),
-        triggered_ns=event.at_ns,
-        wall_ns=clock.wall_ns() - waited_ns,
-        model=model,
-    )
-    return Part(record=record, event=event, stages_ms=[("wait", waited_ns / 1e6)])
-
-
-def verdicts_on_skipped(skipped: int) -> list[Verdict]:
-    """FAULT for each part that passed unseen; beyond MOST_SKIPPED_RECORDS the last one speaks for the rest."""
-    verdicts = [fault(Reason.TRIGGER_WHILE_BUSY)] * min(skipped, MOST_SKIPPED_RECORDS)
-    if (more := skipped - MOST_SKIPPED_RECORDS) > 0:
-        verdicts[-1] = fault(Reason.TRIGGER_WHILE_BUSY, f"and {more} more that are not recorded singly")
-    return verdicts
 
 
 def stages_of(inspection: Inspection) -> list[tuple[str, float]]:
@@ -118,6 +86,13 @@ def with_failure(part: Part, error: Exception) -> Record:
     if is_late and part.record.verdict.distance is not None:
         verdict = late_verdict(part.record.verdict, verdict.detail)
     return replace(part.record, verdict=verdict, is_late=is_late)
+
+
+def check_in_time(part: Part, *, now_ns: int, by_ms: float) -> None:
+    """Raises NotJudged when the part is older than `by_ms`."""
+    age_ms = (now_ns - part.event.at_ns) / 1e6
+    if age_ms > by_ms:
+        raise NotJudged(Reason.LATE, f"{age_ms:.0f} ms after the trigger")
 
 
 def late_verdict(verdict: Verdict, detail: str) -> Verdict:

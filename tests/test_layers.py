@@ -43,6 +43,8 @@ INTERFACES = ["interfaces", "priority"]
 SHELL = [
     *(
         "station",
+        "attempt",
+        "arrivals",
         "readiness",
         "sight",
         "takt",
@@ -158,7 +160,7 @@ def test_any_error_is_caught_in_one_place_of_the_shell() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.ExceptHandler) and (node.type is None or ast.unparse(node.type) == "Exception")
     ]
-    assert found == ["station.Exception"]
+    assert found == ["attempt.Exception"]
 
 
 def test_only_drivers_and_the_command_line_know_drivers() -> None:
