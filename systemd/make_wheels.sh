@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # On a computer with a network: collects kensa and everything that it needs on a Raspberry Pi (64 bit, Python 3.13)
-# into one folder, which goes to the Pi beside install.sh. The Pi itself needs no network then.
+# into one folder, which goes to the Pi beside install.sh. The Pi itself needs a network only for the packages of its own
+# system (python3-picamera2), and none once they are there.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
