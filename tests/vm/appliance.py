@@ -83,7 +83,7 @@ GPIO_OUTPUTS = f"""
 SLOW = """\
 [Service]
 # Everything takes 30 times as long here.
-WatchdogSec=120
+WatchdogSec=60
 TimeoutStartSec=600
 TimeoutStopSec=120
 TimeoutAbortSec=20

@@ -26,13 +26,15 @@ from tests.vm.machine import Machine, kernel
 
 IS_FULL = os.environ.get("KENSA_VM") == "full"
 PARTS = 200 if IS_FULL else 15
-POWER_CUTS = 20 if IS_FULL else 2
+POWER_CUTS = 20 if IS_FULL else 1
 LONG_S = 600.0
 WIRES = "/sys/devices/platform/gpio-sim.0/gpiochip0"
 READY = f"grep -q 1 {WIRES}/sim_gpio26/value"
 NOT_READY = f"grep -q 0 {WIRES}/sim_gpio26/value"
 OFF = f"cat {WIRES}/sim_gpio{{22,23,24,25,26}}/value | tr -d '\\n' | grep -qx 00000"
 TOOLS = "cd /mnt/project/tests/vm; export PYTHONDONTWRITEBYTECODE=1; python3"
+
+only_full = pytest.mark.skipif(not IS_FULL, reason="only in the full form, KENSA_VM=full")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(5400)]
 
@@ -175,6 +177,7 @@ def test_check_asks_the_running_core_and_names_who_holds_a_pin(ready: Machine) -
             "v4l2-ctl -d /dev/video3 -c percentage_of_dropped_buffers=100",
             "v4l2-ctl -d /dev/video3 -c percentage_of_dropped_buffers=75",
             id="camera stands still",
+            marks=only_full,
         ),
         pytest.param(
             "fallocate -l $(($(df --output=avail -B1 / | tail -n 1) - 50000000)) /var/filler",
@@ -194,7 +197,7 @@ def test_what_breaks_takes_ready_away_and_mends_itself(ready: Machine, breaks: s
     assert sum(parts(ready, 1)[0]["outcomes"].values()) == 1
 
 
-@pytest.mark.parametrize("signal", ["KILL", "TERM", "STOP"])
+@pytest.mark.parametrize("signal", ["KILL", pytest.param("TERM", marks=only_full), "STOP"])
 def test_a_core_that_is_ended_or_hangs_leaves_safe_wires_and_comes_back(ready: Machine, signal: str) -> None:
     before = ready.run("systemctl show -P MainPID kensa").strip()
     ready.run(f"kill -{signal} {before}")

@@ -10,7 +10,7 @@ from edge.frame import Frame
 from edge.inspection import DISTANCE_TOLERANCE, Inspector
 from tests.vm.cortex_a72 import emulator, run_python
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 PARTS = 6
 LOOK = f"""
