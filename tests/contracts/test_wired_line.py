@@ -14,7 +14,7 @@ from edge.state import Phase
 from edge.wiring import GpioTrigger as TriggerWiring
 from tests.contracts.test_outputs import wiring_on
 from tests.contracts.test_triggers import LINE, edge
-from tests.gpio_boards import Board, KernelBoard
+from tests.gpio_boards import Board, FakeBoard, KernelBoard
 from tests.stations import CLOCK, Bench, FakeInspector, Hang, until
 from tests.test_recorder import rows
 
@@ -23,7 +23,7 @@ WATCHED = ("ok", "ng", "fault", "busy")
 
 
 class Onlooker:
-    """Samples the pins all the time; `runs` has each time a wire was on: name, first and last seen."""
+    """Each time a wire was on: name, first and last seen. The kernel's pins are sampled, the fake's remember."""
 
     def __init__(self, board: Board, lines: dict[str, tuple[str, bool]]) -> None:
         self._board, self._lines = board, lines
@@ -31,7 +31,18 @@ class Onlooker:
         self.runs: list[tuple[str, float, float]] = []
         self.longest_gap_s = 0.0
         self._thread = threading.Thread(target=self._look, daemon=True)
-        self._thread.start()
+        if isinstance(board, KernelBoard):
+            self._thread.start()
+
+    def _remember(self, board: FakeBoard) -> None:
+        names = {line: (name, is_low) for name, (line, is_low) in self._lines.items()}
+        since: dict[str, float] = {}
+        for at, line, level in list(board.changes):
+            name, is_low = names.get(line, ("", False))
+            if name and level != is_low:
+                since[name] = at
+            elif name in since:
+                self.runs.append((name, since.pop(name), at))
 
     def _look(self) -> None:
         since: dict[str, float] = {}
@@ -52,7 +63,10 @@ class Onlooker:
     def close(self) -> list[tuple[str, float]]:
         """Each wire that was on and for how many ms it was seen so, in the order in which they went on."""
         self._ending.set()
-        self._thread.join(10)
+        if isinstance(self._board, FakeBoard):
+            self._remember(self._board)
+        else:
+            self._thread.join(10)
         return [(name, (last - first) * 1e3) for name, first, last in sorted(self.runs, key=lambda run: run[1])]
 
 
