@@ -23,7 +23,7 @@ KERNEL_QUEUE = 16  # edges a line, unless asked for more
 
 
 class FakeBoard:
-    """One chip at `path`. `pull` drives an input, `level` reads an output; `writes` and `changes` have what happened."""
+    """One chip at `path`. `pull` drives an input, `level` reads an output; `writes`, `changes`: what happened."""
 
     chip_label = LABEL
     setting_takes_s = 0.0
