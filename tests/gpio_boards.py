@@ -23,7 +23,7 @@ KERNEL_QUEUE = 16  # edges a line, unless asked for more
 
 
 class FakeBoard:
-    """One chip at `path`. `pull` drives an input, `level` reads an output; `writes`, `changes`: what happened."""
+    """One chip at `path`. `pull` drives an input, `level` reads an output; `writes` has every set_values."""
 
     chip_label = LABEL
     setting_takes_s = 0.0
@@ -36,7 +36,6 @@ class FakeBoard:
         self.levels: dict[str, int] = {}
         self.stuck: dict[str, int] = {}
         self.writes: list[dict[int | str, Value]] = []
-        self.changes: list[tuple[float, str, int]] = []
         self.faults: dict[str, Exception] = {}
         self.lock = threading.Lock()
 
@@ -123,10 +122,7 @@ class FakeRequest:
             self._arrived.notify_all()
 
     def _drive(self, line: str, value: Value) -> None:
-        level = int((value is Value.ACTIVE) != self._config[line].active_low)
-        if level != self._board.levels.get(line):
-            self._board.changes.append((time.monotonic(), line, level))
-        self._board.levels[line] = level
+        self._board.levels[line] = int((value is Value.ACTIVE) != self._config[line].active_low)
 
     def _check(self, call: str) -> None:
         if self._is_released:

@@ -12,7 +12,7 @@ from edge.drivers.simulated import CameraFault, SimulatedCamera, SimulatedOutput
 from edge.drivers.triggers import SoftwareTrigger
 from edge.frame import Frame, Pixels
 from edge.inspection import Inspection, StageTimes
-from edge.interfaces import Clock, RecordSink, Trigger, TriggerEvent, Watches
+from edge.interfaces import Clock, Trigger, TriggerEvent, Watches
 from edge.preprocess import WorkingPicture
 from edge.record import ModelName, Record
 from edge.station import Station
@@ -92,7 +92,6 @@ class Bench:
         trigger: Trigger | None = None,
         is_armed: bool = True,
         watchers: Watches | None = None,
-        sink: RecordSink | None = None,
         clock: Clock = CLOCK,
         **rules: float,
     ) -> None:
@@ -100,13 +99,13 @@ class Bench:
         self.clock = clock
         self.camera = camera or NoiseCamera(clock=clock, faults=camera_faults)
         self.outputs: Any = outputs or SimulatedOutputs()
-        self.sink = ListSink()  # where no other is asked for
+        self.sink = ListSink()
         self.station = Station(
             trigger=trigger or SoftwareTrigger(),
             camera=self.camera,
             inspector=self.inspector if is_armed else None,
             outputs=self.outputs,
-            sink=sink or self.sink,
+            sink=self.sink,
             clock=clock,
             rules=StationRules(**{"deadline_ms": 1000.0, **rules}),  # type: ignore[arg-type]
             model=MODEL,
