@@ -54,7 +54,9 @@ FEED = """\
 [Unit]
 Description=A film of parts that the simulated camera sees, over vivid's loop from its output to its input
 Before=kensa.service
+StartLimitIntervalSec=0
 [Service]
+RestartSec=1
 ExecStartPre=v4l2-ctl -d /dev/video4 --set-output 1
 ExecStartPre=v4l2-ctl -d /dev/video4 --set-dv-bt-timings index=0
 ExecStartPre=v4l2-ctl -d /dev/video4 --set-fmt-video-out width=640,height=480,pixelformat=YUYV

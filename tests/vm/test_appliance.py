@@ -169,7 +169,7 @@ def test_check_asks_the_running_core_and_names_who_holds_a_pin(ready: Machine) -
         pytest.param(
             "echo vivid.0 > /sys/bus/platform/drivers/vivid/unbind",
             # The core must not look before the simulated camera is set up: a real one needs no such care.
-            "systemctl freeze kensa; echo vivid.0 > /sys/bus/platform/drivers/vivid/bind; "
+            "systemctl freeze kensa; echo vivid.0 > /sys/bus/platform/drivers/vivid/bind; udevadm settle; sleep 2; "
             "systemctl restart line-feed; systemctl thaw kensa",
             id="camera unplugged",
         ),
