@@ -11,6 +11,8 @@ COMMANDS = {
     "demo": "the whole appliance on this computer: simulated line, shipped model",
     "run": "the core: one verdict for every trigger",
     "web": "the operator page of a station",
+    "tell": "give a running core a command: trigger, pause, resume, reset, status",
+    "safe": "switch every output off and exit",
     "check": "look at every part of a station, one line each",
     "replay": "judge every picture of a folder with a model",
     "bench": "how long each stage takes with a model",

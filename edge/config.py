@@ -6,70 +6,49 @@ Every fault is reported at once, each with its file and line. Relative paths are
 import difflib
 import os
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from edge.cameras import (
+    CAMERAS,
+    WATCHED,
+    CameraConfig,
+    CameraEventTrigger,
+    FolderCamera,
+    PathText,
+    Region,
+    VideoCamera,
+)
 from edge.errors import ConfigError
-from edge.settings import Share, Strict
+from edge.settings import Strict
+from edge.wiring import Beat, Contradiction, GpioOutputs, GpioTrigger, Pulse, SimulatedOutputs
 from edge.yaml_lines import Written, parse
 
 DEMO_BUNDLE = "demo"
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
-PathText = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00]*$")]
-
-
-class FolderCamera(Strict):
-    """Pictures from a folder, one a trigger, in the order of their names. The line ends with the last one."""
-
-    is_simulated: ClassVar[bool] = True
-    may_repeat: ClassVar[bool] = True  # the same file twice in a folder is no frozen camera
-    driver: Literal["folder"]
-    path: PathText
-    repeat: bool = Field(default=False, description="begin again after the last picture")
-
-
-class VideoCamera(Strict):
-    """Pictures from a video file, one a trigger."""
-
-    is_simulated: ClassVar[bool] = True
-    may_repeat: ClassVar[bool] = True  # compression makes a still scene identical
-    driver: Literal["video"]
-    path: PathText
-    step: int = Field(default=1, ge=1, le=10_000, description="take every n-th picture of the film")
-
-
-class LineCamera(Strict):
-    """The rendered demo line: a connector with 27 pins, some of them bent."""
-
-    is_simulated: ClassVar[bool] = True
-    may_repeat: ClassVar[bool] = False
-    driver: Literal["line"]
-    seed: int = Field(default=54, ge=0, le=2**31 - 1, description="every kind of defect is in the first 50 parts of 54")
-    ng_share: Share = Field(default=0.2, description="share of defective parts")
 
 
 class IntervalTrigger(Strict):
-    """A simulated line that sends a part every so often."""
+    """A part every so often, without asking anybody."""
 
-    is_simulated: ClassVar[bool] = True
     driver: Literal["interval"]
     interval_ms: float = Field(default=500.0, ge=0, le=3_600_000, description="0: as fast as the station is READY")
     parts: int | None = Field(default=None, ge=1, le=10**9, description="the line ends after so many")
     waits_for_ready: bool = Field(default=True, description="false: parts come whether the station is READY or not")
 
 
-class SimulatedOutputs(Strict):
-    """Wires that are only remembered."""
+class SoftwareTrigger(Strict):
+    """A part when somebody says so: `edge tell trigger`, or whatever speaks to the control socket."""
 
-    is_simulated: ClassVar[bool] = True
-    driver: Literal["simulated"]
+    driver: Literal["software"]
 
 
-CameraConfig = Annotated[FolderCamera | VideoCamera | LineCamera, Field(discriminator="driver")]
-TriggerConfig = IntervalTrigger
-OutputsConfig = SimulatedOutputs
+TriggerConfig = Annotated[
+    IntervalTrigger | SoftwareTrigger | GpioTrigger | CameraEventTrigger, Field(discriminator="driver")
+]
+OutputsConfig = Annotated[SimulatedOutputs | GpioOutputs, Field(discriminator="driver")]
 
 
 class Records(Strict):
@@ -82,6 +61,13 @@ class Records(Strict):
         le=64,
         description="READY only while fewer parts wait for the disk; a power cut may cost so many",
     )
+
+
+class Watch(Strict):
+    """What takes READY away although no part has failed yet."""
+
+    hottest_c: float = Field(default=84.0, ge=40, le=100, description="not READY from here on; a Pi 4 throttles at 80")
+    least_free_mb: float = Field(default=200.0, ge=0, le=10_000_000, description="on the disk of the data folder")
 
 
 class Web(Strict):
@@ -104,17 +90,37 @@ class StationConfig(Strict):
     trigger: TriggerConfig
     outputs: OutputsConfig
     records: Records = Records()
+    watch: Watch = Watch()
+    control: PathText | None = Field(
+        default=None, description="socket for commands; without it, control.sock in the data folder"
+    )
     web: Web = Web()
 
     @model_validator(mode="after")
     def _check_mix(self) -> Self:
-        """A part that was only simulated must never move a real line."""
-        simulated = [name for name in ("camera", "trigger") if getattr(self, name).is_simulated]
-        if simulated and not self.outputs.is_simulated:
-            raise ValueError(
-                f"outputs to a real line with a simulated {' and '.join(simulated)}; use simulated outputs"
+        """A part that was only simulated must never move a real line; one line cannot be two wires."""
+        trigger, outputs = self.trigger, self.outputs
+        if self.camera.is_simulated and not outputs.is_simulated:
+            raise Contradiction(
+                ("outputs", "driver"), "outputs to a real line with a simulated camera; use simulated outputs"
             )
+        if isinstance(trigger, CameraEventTrigger) and not isinstance(self.camera, WATCHED):
+            words = f"the camera '{self.camera.driver}' does not run all the time, so nobody can look on"
+            raise Contradiction(("trigger", "driver"), words)
+        if not isinstance(trigger, GpioTrigger):
+            return self
+        wires = outputs.wires if isinstance(outputs, GpioOutputs) and outputs.chip == trigger.chip else {}
+        taken = next((name for name, wire in wires.items() if wire.line == trigger.line), None)
+        if taken:
+            raise Contradiction(("trigger", "line"), f"{trigger.line} is already the output '{taken}'")
+        if trigger.delay_ms >= self.deadline_ms:
+            raise Contradiction(("trigger", "delay_ms"), f"no verdict can leave in {self.deadline_ms:g} ms after that")
         return self
+
+    @property
+    def control_path(self) -> Path:
+        """Where the core listens for commands."""
+        return Path(self.control) if self.control else Path(self.data) / "control.sock"
 
 
 def load_config(path: Path) -> StationConfig:
@@ -149,13 +155,16 @@ def _anchored(config: StationConfig, folder: Path) -> StationConfig:
         changes["bundle"] = str(folder / config.bundle)
     if isinstance(config.camera, FolderCamera | VideoCamera):
         changes["camera"] = config.camera.model_copy(update={"path": str(folder / config.camera.path)})
+    if config.control is not None:
+        changes["control"] = str(folder / config.control)
     return config.model_copy(update=changes)
 
 
 def _fault(detail: ErrorDetails, written: Written) -> tuple[int, str]:
     """Line and words of one fault. The driver's name, which pydantic puts into the path, is no key of the file."""
     steps: list[str | int] = []
-    for step in detail["loc"]:
+    cause = detail.get("ctx", {}).get("error")
+    for step in cause.path if isinstance(cause, Contradiction) else detail["loc"]:
         if (*steps, step) in written.lines or step == detail["loc"][-1]:
             steps.append(step)
     known = tuple(steps)
@@ -185,10 +194,11 @@ def _words(detail: ErrorDetails, steps: list[str | int]) -> str:
 def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
     """The keys that could have been meant at a place where an unknown one stands."""
     sections: dict[str, tuple[type[Strict], ...]] = {
-        "camera": (FolderCamera, VideoCamera, LineCamera),
-        "trigger": (IntervalTrigger,),
-        "outputs": (SimulatedOutputs,),
+        "camera": CAMERAS,
+        "trigger": (IntervalTrigger, SoftwareTrigger, GpioTrigger, CameraEventTrigger, Region),
+        "outputs": (SimulatedOutputs, GpioOutputs, Pulse, Beat),
         "records": (Records,),
+        "watch": (Watch,),
         "web": (Web,),
     }
     section = str(location[0]) if len(location) > 1 else ""

@@ -3,18 +3,36 @@
 import gc
 import logging
 import threading
+import time
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
+from queue import SimpleQueue
 
+from edge.errors import DeviceTimeout, DeviceUnavailable
 from edge.heartbeat import Heartbeat
 from edge.interfaces import EndOfLine
+from edge.notify import Notifier
 from edge.record import Record
-from edge.state import Phase
+from edge.state import Phase, State
 from edge.station import Station
+from edge.verdict import Verdict
 
 log = logging.getLogger(__name__)
 
 POLL_MS = 50.0
+REMEMBERED = 64
 HALTED_NAP_S = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What became of one trigger."""
+
+    triggered_ns: int
+    sequence: int
+    verdict: Verdict
+    takt_ms: float | None
 
 
 class Daemon:
@@ -25,54 +43,109 @@ class Daemon:
         *,
         station: Station,
         heartbeat: Heartbeat,
+        notifier: Notifier | None = None,
         on_record: Callable[[Record], None] | None = None,
         ends_when_halted: bool = False,
     ) -> None:
         """on_record: called after each part, when its outputs are out; it takes time from the line."""
-        self._station, self._heartbeat = station, heartbeat
+        self._station, self._heartbeat, self._notifier = station, heartbeat, notifier or Notifier({})
         self._on_record, self._ends_when_halted = on_record, ends_when_halted
-        self._stop = threading.Event()
+        self._wishes: SimpleQueue[tuple[Callable[[], None], threading.Event]] = SimpleQueue()
+        self._state = station.state
+        self._told: deque[Told] = deque(maxlen=REMEMBERED)
+        self._is_told = threading.Condition()
+        self._is_stopping = False  # no Event: setting one in a signal handler may wait for the very thread it is in
+
+    @property
+    def state(self) -> State:
+        """What the station was doing when the loop last came round; for other threads."""
+        return self._state
 
     def stop(self, *_: object) -> None:
         """End after the part that is being judged; safe in a signal handler."""
-        self._stop.set()
+        self._is_stopping = True
+
+    def ask(self, wish: Callable[[], None], *, timeout_s: float) -> None:
+        """Have the loop do something between two parts, from another thread. Raises DeviceUnavailable if it hangs."""
+        is_done = threading.Event()
+        self._wishes.put((wish, is_done))
+        if not is_done.wait(timeout_s):
+            raise DeviceUnavailable(f"the station has not come round for {timeout_s:g} s")
+
+    def verdict_on(self, triggered_ns: int, *, timeout_s: float) -> Told | None:
+        """What became of the trigger of this moment, for another thread; None if nothing did in time."""
+        found: list[Told] = []
+
+        def is_there() -> bool:
+            found[:] = [told for told in self._told if told.triggered_ns == triggered_ns]
+            return bool(found)
+
+        with self._is_told:
+            return found[0] if self._is_told.wait_for(is_there, timeout_s) else None
 
     def run(self) -> None:
         """Until the line ends or `stop`; the outputs are safe afterwards, whatever happened.
 
-        Rubbish is collected between parts and never within one.
+        Rubbish is collected between parts and never within one. Raises DeviceTimeout when only a new process helps.
         """
         gc.collect()
         gc.freeze()
         gc.disable()
         self._heartbeat.start()
         try:
-            while not self._stop.is_set():
+            self._turn()
+            self._notifier.ready()
+            while not self._is_stopping:
                 self._turn()
         except EndOfLine:
             log.info("the line has ended")
         finally:
+            self._notifier.stopping()
             self._station.close()
             self._heartbeat.close()
             gc.enable()
             gc.unfreeze()
 
     def _turn(self) -> None:
+        served = self._serve()
         self._station.settle(timeout_ms=POLL_MS)
-        state = self._station.state
+        self._state = state = self._station.state
+        for is_done in served:
+            is_done.set()
         self._heartbeat.tick(state)
+        self._notifier.alive(f"{state.phase}: {state.why}" if state.why else f"{state.phase}")
         if state.phase is Phase.HALTED:
             if self._ends_when_halted:
                 raise EndOfLine
-            self._stop.wait(HALTED_NAP_S)
+            if self._station.needs_restart:
+                raise DeviceTimeout(state.why)
+            time.sleep(HALTED_NAP_S)
         arrived = self._station.wait(timeout_ms=POLL_MS)
         if arrived is None:
             return
         record = arrived if isinstance(arrived, Record) else self._station.take(arrived)
+        self._tell(record)
         _log_part(record)
         if self._on_record is not None:
             self._on_record(record)
         gc.collect()
+
+    def _tell(self, record: Record) -> None:
+        told = Told(
+            triggered_ns=record.triggered_ns, sequence=record.sequence, verdict=record.verdict, takt_ms=record.takt_ms
+        )
+        with self._is_told:
+            self._told.append(told)
+            self._is_told.notify_all()
+
+    def _serve(self) -> list[threading.Event]:
+        """Do what was asked for; whoever asked is told when the station has settled with it."""
+        served = []
+        while not self._wishes.empty():
+            wish, is_done = self._wishes.get()
+            wish()
+            served.append(is_done)
+        return served
 
 
 def _log_part(record: Record) -> None:

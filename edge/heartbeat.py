@@ -51,7 +51,7 @@ class Heartbeat:
     def __init__(self, folder: Path, *, station: str, deadline_ms: float, model: ModelName | None) -> None:
         self._path = folder / FILE_NAME
         self._station, self._deadline_ms, self._model = station, deadline_ms, model
-        self._state = State(phase=Phase.NOT_READY, why="starting", sequence=0)
+        self._state = State(phase=Phase.PREOPERATIONAL, why="starting", sequence=0)
         self._line_ns = time.monotonic_ns()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
@@ -76,7 +76,7 @@ class Heartbeat:
         while not self._ending.is_set():
             self._write()
             self._ending.wait(INTERVAL_S)
-        self._state = State(phase=Phase.NOT_READY, why="the station was ended", sequence=self._state.sequence)
+        self._state = State(phase=Phase.PREOPERATIONAL, why="the station was ended", sequence=self._state.sequence)
         self._write()
 
     def _write(self) -> None:

@@ -104,8 +104,10 @@ class Inspector:
         return judge(score, limit=limit.distance, map_limit=limit.map_mean)
 
 
-DISTANCE_TOLERANCE = 1e-2  # of the calibrated limit: another processor rounds a few map cells the other way
-MAP_TOLERANCE_LEVELS = 2
+# Another processor rounds a pixel in two hundred the other way, which quiet cells magnify. The demo model's golden
+# pictures differ by up to 5 levels and 1.3 % of the limit between x86 and a Cortex-A72 (tests/vm/test_cortex_a72.py).
+DISTANCE_TOLERANCE = 3e-2  # of the calibrated limit
+MAP_TOLERANCE_LEVELS = 8
 
 
 def self_test(bundle: Bundle, inspector: Inspector) -> None:

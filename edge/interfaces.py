@@ -1,5 +1,6 @@
 """What the station asks of its devices. Each is a context manager, and `close()` may be called twice."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
@@ -7,7 +8,7 @@ from typing import Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from edge.frame import Frame
+from edge.frame import Frame, Pixels
 from edge.record import Record
 from edge.verdict import Outcome
 
@@ -28,20 +29,56 @@ class Device(Protocol):
 class Camera(Device, Protocol):
     """Takes one picture of the part that is in the fixture now."""
 
+    @property
+    def trouble(self) -> str | None:
+        """Why no picture can be taken at the moment, in one sentence; None if it can, or if nothing is known."""
+        ...
+
+    @property
+    def needs_restart(self) -> bool:
+        """True if the camera does not come back in this process: a call into its driver does not return."""
+        ...
+
     def capture(self, *, not_before_ns: int, timeout_ms: float) -> Frame:
         """A frame whose exposure began at or after `not_before_ns` on the monotonic clock.
 
-        Raises DeviceTimeout when none came within `timeout_ms`, DeviceFault when the camera answered wrongly.
+        Raises DeviceTimeout when none came within `timeout_ms`, DeviceFault when the camera answered wrongly,
+        NotJudged when the frame was not exposed as the configuration says.
         """
         ...
 
 
+Look = Callable[[Pixels, int], None]
+"""Sees one small grey picture (height, width) and when its exposure began, in monotonic nanoseconds."""
+
+
+class WatchedCamera(Camera, Protocol):
+    """A camera that runs all the time, so that somebody may look at every frame."""
+
+    @property
+    def last_frame_ns(self) -> int:
+        """When the newest frame came in, in monotonic nanoseconds; 0 before the first."""
+        ...
+
+    def watch(self, look: Look) -> None:
+        """Show every frame from now on; `look` is called in the camera's thread and must be quick."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriggerEvent:
-    """A part has arrived. at_ns: monotonic time of the edge. skipped: edges that came while nobody could take them."""
+    """A part has arrived. at_ns: monotonic time of the edge, from which the deadline runs.
+
+    skipped: edges that came while nobody could take them. delay_ns: the exposure begins so much after the edge.
+    """
 
     at_ns: int
     skipped: int = 0
+    delay_ns: int = 0
+
+    @property
+    def expose_from_ns(self) -> int:
+        """A frame that was exposed earlier does not show the part."""
+        return self.at_ns + self.delay_ns
 
 
 class Trigger(Device, Protocol):
@@ -70,6 +107,22 @@ class Outputs(Device, Protocol):
 
     def apply(self, outcome: Outcome) -> None:
         """Show one outcome and no other."""
+
+    def wait_until_shown(self, *, timeout_ms: float) -> bool:
+        """True as soon as the last outcome was shown for its whole time, so that the next part may be taken.
+
+        Called in every turn of the core's loop: who calls it is alive.
+        """
+        ...
+
+
+class Watches(Protocol):
+    """Anything beside the station that may ask it not to be READY."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why, in one sentence; None if all is well."""
+        ...
 
 
 class Embedder(Protocol):

@@ -5,25 +5,24 @@ until then `trouble` says why, and the station is not READY. After a power cut a
 and the gap is told at the next start: the number of a part goes to the disk while the part is still being judged.
 """
 
-import fcntl
 import logging
 import sqlite3
 import threading
 from collections import deque
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
-from edge.database import FILE_NAME, insert, open_database
+from edge.data_folder import lock_folder, open_records
+from edge.database import insert
 from edge.errors import EdgeError, RecordError
-from edge.heartbeat import boot_id, read_beat
+from edge.heartbeat import boot_id
 from edge.interfaces import Clock
-from edge.picture_store import largest_sequence, remove_picture, sweep, write_picture
+from edge.picture_store import remove_picture, write_picture
 from edge.record import Record
 
 log = logging.getLogger(__name__)
 
-LOCK_FILE = "station.lock"
 QUEUE_LIMIT = 1000
 RETRY_S = 1.0
 CLOSE_TIMEOUT_S = 10.0
@@ -46,15 +45,20 @@ class Recorder:
         self._quota_bytes, self._most_unwritten = pictures_bytes, most_unwritten_parts
         self._boot_id = boot_id()
         self._queue: deque[Record] = deque()
-        self._begun = self._begun_on_disk = 0
         self._lost: list[int] = []
         self._trouble: str | None = None
         self._is_closing = False
         self._changed = threading.Condition()
-        self.notices: tuple[str, ...] = ()
         self._lock = lock_folder(folder)
         try:
-            self._database = self._open()
+            found = open_records(folder)
+            self._database, self.notices = found.database, found.notices
+            self._begun = self._begun_on_disk = found.begun
+            try:
+                self._write_notices()
+            except sqlite3.Error as error:
+                self._database.close()
+                raise RecordError(f"{folder}: records cannot be kept here: {error}") from error
         except BaseException:
             self._lock.close()
             raise
@@ -70,6 +74,8 @@ class Recorder:
     @property
     def trouble(self) -> str | None:
         """Why records cannot be kept at the moment; None if they can."""
+        if not (self._thread.is_alive() or self._is_closing):
+            return "nobody writes the records any more; restart the station"
         return self._trouble
 
     def begin(self, sequence: int) -> None:
@@ -117,58 +123,17 @@ class Recorder:
     ) -> None:
         self.close()
 
-    # At the start.
-
-    def _open(self) -> sqlite3.Connection:
-        notices = []
-        try:
-            try:
-                database = open_database(self._folder)
-            except sqlite3.OperationalError:
-                raise
-            except sqlite3.DatabaseError as error:
-                notices.append(self._set_aside(error))
-                database = open_database(self._folder)
-            begun, gap_told = database.execute("SELECT begun, gap_told FROM progress").fetchone()
-            last = int(database.execute("SELECT coalesce(max(sequence), 0) FROM parts").fetchone()[0])
-            if notices:
-                last = begun = self._last_known()
-            sweep(self._folder, last_sequence=last)
-        except (OSError, sqlite3.Error) as error:
-            raise RecordError(f"{self._folder}: records cannot be kept here: {error}") from error
-        self._begun = self._begun_on_disk = max(begun, last)
-        if begun > max(last, gap_told):
-            parts = f"part {begun} was" if begun == last + 1 else f"parts {last + 1} to {begun} were"
-            notices.append(f"{parts} begun and never recorded: the power was cut, or the station was killed")
-        self.notices = tuple(notices)
-        self._write_notices(database)
-        return database
-
-    def _last_known(self) -> int:
-        """The last part's number where the database cannot say it."""
-        beat = read_beat(self._folder)
-        return max(largest_sequence(self._folder), beat.sequence if beat else 0)
-
-    def _set_aside(self, error: sqlite3.DatabaseError) -> str:
-        """Rename a damaged database, with its log, so that nothing is lost that a person could still save."""
-        number = 1 + len(list(self._folder.glob(f"{FILE_NAME}.damaged-*[0-9]")))
-        for suffix in ("", "-wal", "-shm"):
-            path = self._folder / f"{FILE_NAME}{suffix}"
-            if path.exists():
-                path.rename(self._folder / f"{FILE_NAME}.damaged-{number}{suffix}")
-        return f"the database was damaged ({error}) and is now {FILE_NAME}.damaged-{number}; a new one was begun"
-
-    def _write_notices(self, database: sqlite3.Connection) -> None:
+    def _write_notices(self) -> None:
         """Write down, once, what was found. The gap stays visible in the numbers."""
-        database.execute("BEGIN")
+        self._database.execute("BEGIN")
         for notice in self.notices:
             log.warning("%s", notice)
-            self._note("start", notice, database)
-        database.execute("UPDATE progress SET begun = ?, gap_told = ?", (self._begun, self._begun))
-        database.execute("COMMIT")
+            self._note("start", notice)
+        self._database.execute("UPDATE progress SET begun = ?, gap_told = ?", (self._begun, self._begun))
+        self._database.execute("COMMIT")
 
-    def _note(self, kind: str, detail: str, database: sqlite3.Connection | None = None) -> None:
-        (database or self._database).execute(
+    def _note(self, kind: str, detail: str) -> None:
+        self._database.execute(
             "INSERT INTO events (wall_ns, kind, detail) VALUES (?, ?, ?)", (self._clock.wall_ns(), kind, detail)
         )
 
@@ -242,23 +207,3 @@ class Recorder:
         except (OSError, sqlite3.Error) as error:
             return f"old pictures cannot be removed: {error}"
         return None
-
-
-def lock_folder(folder: Path) -> IO[str]:
-    """Hold a data folder as long as the file is open.
-
-    Raises RecordError if another station holds it, or it cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / LOCK_FILE).open("a")
-    except OSError as error:
-        raise RecordError(f"{folder}: cannot be used for records: {error.strerror}") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.close()
-        raise RecordError(
-            f"{folder}: another station keeps its records here; each needs a folder of its own"
-        ) from error
-    return lock

@@ -1,10 +1,12 @@
 """The takt of one part: the station's rules, what was seen, and how a record is filled in."""
 
-from dataclasses import dataclass, fields, replace
+from concurrent.futures import Future
+from dataclasses import dataclass, field, fields, replace
 
 from edge.errors import EdgeError, NotJudged
 from edge.frame import Frame
 from edge.inspection import Inspection
+from edge.interfaces import TriggerEvent
 from edge.record import Record
 from edge.verdict import Outcome, Reason, Verdict, fault
 
@@ -27,31 +29,70 @@ class StationRules:
         return self.deadline_ms - min(OUTPUT_RESERVE * self.deadline_ms, LARGEST_OUTPUT_RESERVE_MS)
 
 
+@dataclass(slots=True, kw_only=True)
+class Part:
+    """A part on its way. step: what an unexpected error now would mean. stages_ms: what has taken how long so far."""
+
+    record: Record
+    event: TriggerEvent
+    step: Reason = Reason.INTERNAL
+    stages_ms: list[tuple[str, float]] = field(default_factory=list)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What the worker brings back. capture_ms: how long the camera took."""
+    """What the worker brings back."""
 
     frame: Frame
     inspection: Inspection
-    capture_ms: float
+
+
+def stages_of(inspection: Inspection) -> list[tuple[str, float]]:
+    """Name and milliseconds of each stage of an inspection, in order."""
+    times = inspection.times
+    return [(stage.name.removesuffix("_ms"), getattr(times, stage.name)) for stage in fields(times)]
 
 
 def with_seen(record: Record, seen: Seen, *, judged_ns: int) -> Record:
     """The record with everything that the inspection gave."""
     inspection = seen.inspection
-    stages = tuple(
-        (field.name.removesuffix("_ms"), getattr(inspection.times, field.name)) for field in fields(inspection.times)
-    )
     return replace(
         record,
         verdict=inspection.verdict,
         exposed_ns=seen.frame.exposed_at_ns,
         judged_ns=judged_ns,
-        stages_ms=(("capture", seen.capture_ms), *stages),
         source=seen.frame.source,
         cell_map=inspection.cell_map,
         picture=seen.frame.pixels if inspection.working is None else inspection.working.pixels,
     )
+
+
+def with_late_end(part: Part, ended: Future[Seen], *, now_ns: int) -> Record:
+    """The record of an overdue part whose step has come back at last; it stays a FAULT."""
+    record = replace(part.record, stages_ms=tuple(part.stages_ms))
+    late_ms = (now_ns - record.triggered_ns) / 1e6
+    error = ended.exception()
+    if error is not None:
+        detail = f"ended {late_ms:.0f} ms after the trigger with: {error}"
+        return replace(record, verdict=replace(record.verdict, detail=detail))
+    seen = with_seen(record, ended.result(), judged_ns=now_ns)
+    return replace(seen, verdict=late_verdict(seen.verdict, f"the verdict came {late_ms:.0f} ms after the trigger"))
+
+
+def with_failure(part: Part, error: Exception) -> Record:
+    """The record of a part whose step has failed; a verdict that is there and late keeps its numbers."""
+    verdict = verdict_on(error, part.step)
+    is_late = verdict.reason is Reason.LATE
+    if is_late and part.record.verdict.distance is not None:
+        verdict = late_verdict(part.record.verdict, verdict.detail)
+    return replace(part.record, verdict=verdict, is_late=is_late)
+
+
+def check_in_time(part: Part, *, now_ns: int, by_ms: float) -> None:
+    """Raises NotJudged when the part is older than `by_ms`."""
+    age_ms = (now_ns - part.event.at_ns) / 1e6
+    if age_ms > by_ms:
+        raise NotJudged(Reason.LATE, f"{age_ms:.0f} ms after the trigger")
 
 
 def late_verdict(verdict: Verdict, detail: str) -> Verdict:

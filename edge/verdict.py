@@ -24,6 +24,7 @@ class Reason(StrEnum):
     CAPTURE_FAILED = "capture failed"
     FRAME_BEFORE_TRIGGER = "frame exposed before its trigger"
     FRAME_FROZEN = "frame identical to the last one"
+    EXPOSURE_DRIFTED = "exposure drifted"
     WRONG_FORMAT = "wrong size or colour format"
     TOO_DARK = "too dark"
     TOO_BRIGHT = "too bright"

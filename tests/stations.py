@@ -2,15 +2,17 @@
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
 from edge.alignment import Placement
 from edge.drivers.clock import SystemClock
-from edge.drivers.simulated import CameraFault, IntervalTrigger, SimulatedCamera, SimulatedOutputs
+from edge.drivers.simulated import CameraFault, SimulatedCamera, SimulatedOutputs
+from edge.drivers.triggers import SoftwareTrigger
 from edge.frame import Frame, Pixels
 from edge.inspection import Inspection, StageTimes
-from edge.interfaces import Clock, TriggerEvent
+from edge.interfaces import Clock, Trigger, TriggerEvent, Watches
 from edge.placing import WorkingPicture
 from edge.record import ModelName, Record
 from edge.station import Station
@@ -86,19 +88,20 @@ class Bench:
         *,
         camera: SimulatedCamera | None = None,
         camera_faults: Mapping[int, CameraFault] | None = None,
-        outputs: SimulatedOutputs | None = None,
-        trigger: IntervalTrigger | None = None,
+        outputs: Any = None,
+        trigger: Trigger | None = None,
         is_armed: bool = True,
+        watchers: Watches | None = None,
         clock: Clock = CLOCK,
         **rules: float,
     ) -> None:
         self.inspector = inspector or FakeInspector()
         self.clock = clock
         self.camera = camera or NoiseCamera(clock=clock, faults=camera_faults)
-        self.outputs = outputs or SimulatedOutputs()
+        self.outputs: Any = outputs or SimulatedOutputs()
         self.sink = ListSink()
         self.station = Station(
-            trigger=trigger or IntervalTrigger(interval_ms=0),
+            trigger=trigger or SoftwareTrigger(),
             camera=self.camera,
             inspector=self.inspector if is_armed else None,
             outputs=self.outputs,
@@ -107,6 +110,7 @@ class Bench:
             rules=StationRules(**{"deadline_ms": 1000.0, **rules}),  # type: ignore[arg-type]
             model=MODEL,
             unarmed_because="" if is_armed else "there is no valid model: gone",
+            watchers=watchers,
         )
 
     def take(self, *, skipped: int = 0) -> Record:

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -15,6 +16,7 @@ import pytest
 
 from edge.__main__ import main
 from edge.commands.assembly import demo_bundle_path
+from edge.commands.check import SILENT_MS
 from edge.commands.tally import Tally
 from edge.drivers.connector import Defect, DefectKind, render
 from edge.errors import BundleError
@@ -132,6 +134,75 @@ def test_run_without_a_valid_model_stays_up_and_is_not_ready(station: Path) -> N
     assert "there is no valid model" in log
 
 
+def told(station: Path, what: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "edge", "tell", what, "--config", str(station)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60)
+
+
+def test_running_core_takes_commands_and_answers_a_trigger_with_its_verdict(station: Path) -> None:
+    station.write_text(STATION.replace("{driver: interval, interval_ms: 0, parts: 6}", "{driver: software}"))
+    assert "no core listens here" in told(station, "status").stderr
+    with started("run", "--config", station) as process:
+        until(lambda: "phase: Ready" in told(station, "status").stdout, seconds=60)
+        answer = told(station, "trigger")
+        assert answer.returncode == 0
+        assert "sequence: 1\noutcome: " in answer.stdout
+        assert "why: paused by a person" in told(station, "pause").stdout + told(station, "status").stdout
+        assert "reason: station not ready" in told(station, "trigger").stdout
+        told(station, "resume")
+        until(lambda: "phase: Ready" in told(station, "status").stdout, seconds=60)
+        process.send_signal(signal.SIGHUP)
+        _, log = process.communicate(timeout=60)
+    assert process.returncode == 0, log
+    assert [row["sequence"] for row in rows(station.parent / "data")] == [1, 2]
+    assert not (station.parent / "data" / "control.sock").exists()
+
+
+def test_command_for_a_line_with_a_trigger_of_its_own_is_refused(station: Path) -> None:
+    station.write_text(STATION.replace("interval_ms: 0, parts: 6", "interval_ms: 3600000"))
+    with started("run", "--config", station) as process:
+        until(lambda: "phase: Ready" in told(station, "status").stdout, seconds=60)
+        answer = told(station, "trigger")
+        process.terminate()
+        process.communicate(timeout=60)
+    assert answer.returncode == 1
+    assert "this station has a trigger of its own" in answer.stderr
+
+
+def test_deadline_beyond_the_watchdogs_patience_is_refused(
+    station: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(station.parent / "nobody"))
+    monkeypatch.setenv("WATCHDOG_USEC", "5000000")
+    assert main(["run", "--config", str(station)]) == 1
+    assert "deadline_ms: 5000 is more than half of the service's WatchdogSec (5 s)" in capsys.readouterr().err
+
+
+HANGING = """
+import sys, threading
+import edge.drivers.line as line
+whole = line.LineCamera.capture
+def capture(self, **options):
+    if self.captured == 2:
+        threading.Event().wait()
+    return whole(self, **options)
+line.LineCamera.capture = capture
+from edge.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_camera_call_that_never_comes_back_ends_the_core_with_its_records_kept(station: Path) -> None:
+    station.write_text(STATION.replace("deadline_ms: 5000", "deadline_ms: 1500\nhang_deadlines: 2"))
+    command = [sys.executable, "-c", HANGING, "run", "--config", str(station)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120)
+    assert done.returncode == 1
+    assert "part 3 has hung for 2 deadlines; restart" in done.stderr
+    found = rows(station.parent / "data")
+    assert [row["sequence"] for row in found] == list(range(1, len(found) + 1))
+    assert found[2]["reason"] == "verdict after the deadline"
+
+
 def test_replay_writes_one_line_a_picture(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out.jsonl"
     assert main(["replay", "--bundle", "demo", str(pictures), "--json", str(out)]) == 0
@@ -183,6 +254,23 @@ def test_demo_ends_by_itself_and_counts_against_the_truth(tmp_path: Path, capsys
     assert len(rows(tmp_path / "kept")) == 12
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel of Linux ends the page")
+def test_demo_that_is_killed_takes_its_page_along(tmp_path: Path) -> None:
+    port = free_port()
+
+    def answers() -> bool:
+        try:
+            return httpx.get(f"http://127.0.0.1:{port}/", timeout=1).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    with started("demo", "--port", str(port), "--data", tmp_path) as process:
+        until(answers, seconds=60)
+        process.kill()
+        process.communicate(timeout=30)
+    until(lambda: not answers(), seconds=30)
+
+
 def test_demo_shows_its_page_meanwhile(tmp_path: Path) -> None:
     port = free_port()
     with started("demo", "--port", str(port), "--data", tmp_path) as process:
@@ -217,7 +305,8 @@ def test_check_of_a_sound_station_has_one_line_for_each_part(station: Path, caps
     assert main(["check", "--config", str(station)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:2] for line in lines] == [
-        ["ok", name] for name in ("config", "bundle", "camera", "trigger", "outputs", "data", "database")
+        ["ok", name]
+        for name in ("config", "bundle", "camera", "trigger", "outputs", "wires", "power", "clock", "data", "database")
     ]
     assert not (station.parent / "data").exists()
 
@@ -251,6 +340,35 @@ def test_unknown_duplicate_and_out_of_range_keys_are_said_at_once(
     assert "station.yaml:8: speed: unknown key" in said
     assert "station.yaml:9: data: written twice" in said
     assert not (station.parent / "data").exists()
+
+
+def test_check_leaves_a_running_core_its_devices_and_says_how_it_is(
+    station: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    station.write_text(STATION.replace("interval_ms: 0, parts: 6", "interval_ms: 20"))
+    with started("run", "--config", station) as process:
+        until(lambda: len(list((station.parent / "data").rglob("*.jpg"))) > 2, seconds=60)
+        assert main(["check", "--config", str(station)]) == 0
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(SILENT_MS / 1000 + 5.5)  # and the deadline, for a part may be in the works
+        assert main(["check", "--config", str(station)]) == 1
+        process.kill()
+        process.communicate(timeout=30)
+    lines = [line for line in capsys.readouterr().out.splitlines() if " core " in line]
+    assert lines[0].startswith("ok   core      it runs and is ")
+    assert lines[1].startswith("FAIL core      it holds the station, and its loop does not come round")
+
+
+def test_check_says_that_a_running_core_is_not_ready(station: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (station.parent / "bad").write_bytes(b"not a bundle")
+    station.write_text(STATION.replace("bundle: demo", "bundle: bad"))
+    heartbeat = station.parent / "data" / "heartbeat.json"
+    with started("run", "--config", station) as process:
+        until(lambda: heartbeat.is_file() and "no valid model" in heartbeat.read_text(), seconds=60)
+        assert main(["check", "--config", str(station)]) == 1
+        process.terminate()
+        process.communicate(timeout=30)
+    assert "FAIL core      it runs and is not READY: there is no valid model" in capsys.readouterr().out
 
 
 def test_check_finds_a_damaged_database(station: Path, capsys: pytest.CaptureFixture[str]) -> None:

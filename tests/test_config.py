@@ -3,13 +3,17 @@
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 import edge
-from edge.config import StationConfig, load_config, parse_config
+from edge.cameras import LineCamera
+from edge.config import load_config, parse_config
 from edge.errors import ConfigError
+from edge.wiring import Beat, GpioOutputs, GpioTrigger, Pulse
 
+SHIPPED = Path(edge.__file__).parent / "station.yaml"
 GOOD = """\
 station: a1
 bundle: models/connector
@@ -31,14 +35,44 @@ def test_shipped_example_is_valid_and_names_every_key() -> None:
     path = Path(edge.__file__).parent / "station.yaml"
     config = load_config(path)
     text = path.read_text()
-    for key in (*StationConfig.model_fields, *type(config.records).model_fields, *type(config.web).model_fields):
+    sections = (config, config.records, config.watch, config.web)
+    for key in (key for section in sections for key in type(section).model_fields):
         assert f"{key}:" in text, key
+
+
+def variants_in_comments() -> list[dict[str, object]]:
+    """The sections of the shipped example that are commented out, each with its one top-level key."""
+    lines = [line.removeprefix("#").removeprefix(" ") for line in SHIPPED.read_text().splitlines() if line[:1] == "#"]
+    found: list[list[str]] = []
+    for line in lines:
+        if line in ("camera:", "trigger:", "outputs:"):
+            found.append([line])
+        elif line.startswith("  ") and found:
+            found[-1].append(line)
+    return [yaml.safe_load("\n".join(section)) for section in found]
+
+
+@pytest.mark.parametrize("variant", variants_in_comments(), ids=lambda variant: next(iter(variant.values()))["driver"])
+def test_every_variant_in_the_shipped_comments_is_valid_and_names_every_key(
+    variant: dict[str, dict[str, object]],
+) -> None:
+    base = yaml.safe_load(GOOD) | {
+        "camera": {"driver": "v4l2", "device": "/dev/video0", "width_px": 64, "height_px": 64}
+    }
+    config = parse_config(yaml.safe_dump(base | variant).encode(), name="x")
+    ((section, written),) = variant.items()
+    assert set(written) == set(type(getattr(config, section)).model_fields)
+
+
+def test_variants_show_every_camera_and_trigger_that_can_be_chosen() -> None:
+    shown = {values["driver"] for variant in variants_in_comments() for values in variant.values()}
+    assert shown >= {"picamera", "v4l2", "passing", "camera_event", "gpio"}
 
 
 def test_example_says_the_defaults() -> None:
     shipped = load_config(Path(edge.__file__).parent / "station.yaml")
     plain = parse_config(GOOD.encode(), name="x")
-    same = ("deadline_ms", "faults_until_halt", "hang_deadlines", "camera", "trigger", "records", "web")
+    same = ("deadline_ms", "faults_until_halt", "hang_deadlines", "camera", "trigger", "records", "watch", "web")
     assert {key: getattr(shipped, key) for key in same} == {key: getattr(plain, key) for key in same}
 
 
@@ -117,10 +151,64 @@ def test_relative_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     assert config.camera.path == str(tmp_path / "pictures")  # type: ignore[union-attr]
 
 
-def test_real_outputs_with_a_simulated_camera_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    config = parse_config(GOOD.encode(), name="x")
-    monkeypatch.setattr(type(config.outputs), "is_simulated", False)
-    assert "outputs to a real line with a simulated camera and trigger" in refusal(GOOD)
+WIRED = GOOD.replace("{driver: interval}", "{driver: gpio, line: GPIO17}").replace(
+    "{driver: simulated}", "{driver: gpio, ok: {line: GPIO22}, busy: {line: GPIO25}}"
+)
+
+
+def test_real_outputs_with_a_simulated_camera_are_refused() -> None:
+    assert refusal(WIRED) == (
+        "station.yaml:6: outputs.driver: outputs to a real line with a simulated camera; use simulated outputs"
+    )
+
+
+def commented_wires() -> str:
+    """The example for a real line, which stands in the shipped file as a comment."""
+    text = SHIPPED.read_text().split("# On a real line")[1]
+    lines = [
+        line.removeprefix("# ") for line in text.splitlines() if line.startswith(("# trigger", "# outputs", "#   "))
+    ]
+    return "\n".join(lines)
+
+
+def test_commented_example_of_real_wires_names_every_key_and_is_valid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LineCamera, "is_simulated", False)
+    lines = [line for line in GOOD.splitlines() if not line.startswith(("trigger", "outputs"))]
+    config = parse_config("\n".join([*lines, commented_wires()]).encode(), name="x")
+    assert isinstance(config.outputs, GpioOutputs)
+    assert set(config.outputs.wires) == {"ok", "ng", "fault", "busy", "ready", "heartbeat"}
+    for model in (GpioTrigger, GpioOutputs, Pulse, Beat):
+        assert [key for key in model.model_fields if f"{key}:" not in commented_wires()] == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("GPIO25", "GPIO22", "6: outputs.busy.line: GPIO22 is already the wire 'ok'; each needs its own"),
+        ("GPIO25", "GPIO17", "5: trigger.line: GPIO17 is already the output 'busy'"),
+        ("{line: GPIO22}", "{line: GPIO22, hold_ms: 0}", "6: outputs.ok.hold_ms: should be greater than or equal to 1"),
+        ("{line: GPIO22}", "{line: GPIO22, hold: 9}", "6: outputs.ok.hold: unknown key, did you mean hold_ms?"),
+        ("{line: GPIO22}", "{line: 22}", "6: outputs.ok.line: should be a valid string, not 22"),
+        ("ok: {line: GPIO22}, ", "", "6: outputs.ok: missing"),
+        (
+            "line: GPIO17",
+            "line: GPIO17, delay_ms: 500",
+            "5: trigger.delay_ms: no verdict can leave in 500 ms",
+        ),
+        ("line: GPIO17", "line: GPIO17, edge: both", "5: trigger.edge: should be 'rising' or 'falling', not 'both'"),
+        (
+            "line: GPIO17",
+            "line: GPIO17, debounce_ms: -1",
+            "5: trigger.debounce_ms: should be greater",
+        ),
+    ],
+)
+def test_wires_that_cannot_be_are_refused_with_their_line(
+    monkeypatch: pytest.MonkeyPatch, old: str, new: str, words: str
+) -> None:
+    monkeypatch.setattr(LineCamera, "is_simulated", False)
+    assert old in WIRED
+    assert f"station.yaml:{words}" in refusal(WIRED.replace(old, new))
 
 
 @given(st.text(max_size=200))
@@ -129,3 +217,42 @@ def test_any_text_is_a_configuration_or_one_error(text: str) -> None:
         parse_config(text.encode("utf-8", "surrogatepass"), name="s")
     except ConfigError as error:
         assert all(line.startswith("s") for line in str(error).splitlines())
+
+
+PICAMERA = "{driver: picamera, width_px: 640, height_px: 480, exposure_us: 4000, gain: 1, red_gain: 2, blue_gain: 2%s}"
+
+
+@pytest.mark.parametrize(
+    ("camera", "words"),
+    [
+        (PICAMERA % ", fps: 300", "camera.fps: should be less than or equal to 240, not 300"),
+        (PICAMERA % ", fps: 240, tolerance_percent: 0", "camera.tolerance_percent: should be greater than or equal"),
+        ((PICAMERA % "").replace("4000", "40000"), "an exposure of 40000 us does not fit into 30 frames a second"),
+        ((PICAMERA % "").replace(", gain: 1", ""), "camera.gain: missing"),
+        (PICAMERA % ", exposur_us: 5", "camera.exposur_us: unknown key, did you mean exposure_us?"),
+        ("{driver: v4l2, device: /dev/video0, width_px: 8, height_px: 480}", "camera.width_px: should be greater"),
+        (
+            "{driver: v4l2, device: /dev/video0, width_px: 640, height_px: 480, pixel_format: GREY}",
+            "pixel_format GREY gives grey pictures: write is_colour: false",
+        ),
+        (
+            "{driver: v4l2, device: /dev/video0, width_px: 640, height_px: 480, exposure_us: 40000}",
+            "an exposure of 40000 us does not fit into 30 frames a second",
+        ),
+    ],
+)
+def test_camera_that_cannot_be_meant_is_refused(camera: str, words: str) -> None:
+    assert words in refusal(GOOD.replace("{driver: line}", camera))
+
+
+@pytest.mark.parametrize(
+    ("trigger", "words"),
+    [
+        ("{driver: camera_event}", "the camera 'line' does not run all the time, so nobody can look on"),
+        ("{driver: camera_event, rest_ms: 0}", "trigger.rest_ms: should be greater than or equal to 40, not 0"),
+        ("{driver: camera_event, region: {left: 0.5, right: 0.55}}", "must lie at least 0.1 beyond left and top"),
+        ("{driver: camera_event, region: {lft: 0.5}}", "trigger.region.lft: unknown key"),
+    ],
+)
+def test_camera_event_that_cannot_be_meant_is_refused(trigger: str, words: str) -> None:
+    assert words in refusal(GOOD.replace("{driver: interval}", trigger))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge.daemon import Daemon
-from edge.drivers.simulated import IntervalTrigger
+from edge.drivers.triggers import IntervalTrigger
 from edge.errors import DeviceTimeout
 from edge.heartbeat import Heartbeat, boot_id, read_beat
 from edge.record import Record
@@ -39,6 +39,25 @@ def test_every_part_of_the_line_is_judged_and_recorded_in_order(tmp_path: Path) 
     assert gc.isenabled()
 
 
+@pytest.mark.slow
+def test_ten_thousand_triggers_in_a_row_are_ten_thousand_verdicts_and_no_growth(tmp_path: Path) -> None:
+    bench = line_of(10_000, {"inspector": FakeInspector("OK", "NG")})
+    numbers: list[int] = []
+    resident: list[int] = []
+
+    def keep(record: Record) -> None:
+        numbers.append(record.sequence)
+        if record.sequence in (1000, 10_000):
+            resident.append(int(Path("/proc/self/statm").read_text().split()[1]) * 4096)
+
+    bench.sink.put = keep  # type: ignore[method-assign]
+    bench.sink.begin = lambda sequence: None  # type: ignore[method-assign]
+    daemon_on(bench, tmp_path).run()
+    assert numbers == list(range(1, 10_001))
+    assert resident[1] - resident[0] < 8e6
+    assert bench.outputs.wires == set()
+
+
 def test_stop_ends_after_the_part_that_is_being_judged(tmp_path: Path) -> None:
     bench = line_of(None)
     daemon = daemon_on(bench, tmp_path)
@@ -66,7 +85,7 @@ def test_halted_station_stays_up_until_it_is_stopped(tmp_path: Path) -> None:
     thread = threading.Thread(target=daemon.run)
     thread.start()
     until(lambda: bench.station.state.phase is Phase.HALTED)
-    until(lambda: (beat := read_beat(tmp_path)) is not None and beat.phase == "halted")
+    until(lambda: (beat := read_beat(tmp_path)) is not None and beat.phase == "Halted")
     assert thread.is_alive()
     assert bench.outputs.wires == set()
     daemon.stop()
@@ -111,7 +130,7 @@ def test_heartbeat_says_what_the_line_does_and_that_it_ended(tmp_path: Path) -> 
     beat = read_beat(tmp_path)
     assert beat is not None
     assert (beat.station, beat.sequence, beat.model_serial) == ("test", 3, 3)
-    assert (beat.phase, beat.why) == ("not ready", "the station was ended")
+    assert (beat.phase, beat.why) == ("Preoperational", "the station was ended")
     assert beat.is_alive(now_ns=beat.beat_ns + 10**9, stale_ms=1500)
     assert not beat.is_alive(now_ns=beat.beat_ns + 2 * 10**9, stale_ms=1500)
     assert not beat.is_alive(now_ns=beat.beat_ns - 1, stale_ms=1500)

@@ -14,7 +14,7 @@ from edge.drivers.connector import Defect, DefectKind, render
 from edge.drivers.onnx import OnnxEmbedder
 from edge.errors import ModelError, NotJudged
 from edge.frame import Frame, Pixels
-from edge.inspection import Inspector, StageTimes, self_test
+from edge.inspection import MAP_TOLERANCE_LEVELS, Inspector, StageTimes, self_test
 from edge.model_store import arm
 from edge.placing import Placer
 from edge.preprocess import CellFunction, Mapper
@@ -233,11 +233,11 @@ def test_a_tampered_outcome_is_found(small_bundle: Bundle, outcome: Outcome) -> 
 def test_a_tampered_map_is_found(small_bundle: Bundle) -> None:
     first, *rest = small_bundle.golden
     cell_map = first.cell_map.copy()
-    cell_map[4, 5] += 3
+    cell_map[4, 5] += MAP_TOLERANCE_LEVELS + 1
     tampered = replace(small_bundle, golden=(replace(first, cell_map=cell_map), *rest))
-    with pytest.raises(ModelError, match=r"the map of golden/0\.png differs by 3 levels"):
+    with pytest.raises(ModelError, match=rf"the map of golden/0\.png differs by {MAP_TOLERANCE_LEVELS + 1} levels"):
         arm(tampered, embedder_of(tampered))
-    cell_map[4, 5] -= 1  # two levels are what another processor's rounding may do
+    cell_map[4, 5] -= 1  # so much another processor's rounding may do
     arm(tampered, embedder_of(tampered))
 
 

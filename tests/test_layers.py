@@ -21,18 +21,34 @@ VALUES = [
     "record",
     "state",
     "yaml_lines",
+    "wiring",
+    "cameras",
     "config",
     "picture_files",
     "pictures",
 ]
 RULES = [
-    *("alignment", "archive", "bundle", "inspection", "judge", "manifest"),
-    *("placing", "pose", "pose_search", "pose_trimmed", "preprocess", "quality", "scoring"),
+    *("alignment", "archive", "bundle", "camera_event", "inspection", "judge", "manifest"),
+    *("placing", "pose", "pose_search", "pose_trimmed", "preprocess", "quality", "scoring", "variables"),
 ]
-INTERFACES = ["interfaces"]
+INTERFACES = ["interfaces", "priority"]
 SHELL = [
-    *("station", "takt", "worker", "daemon", "heartbeat"),
-    *("recorder", "database", "picture_store", "model_store"),
+    *(
+        "station",
+        "attempt",
+        "arrivals",
+        "readiness",
+        "sight",
+        "takt",
+        "worker",
+        "daemon",
+        "heartbeat",
+        "watchers",
+        "control",
+        "notify",
+        "remote",
+    ),
+    *("recorder", "data_folder", "database", "picture_store", "model_store", "machine"),
 ]
 FACES = ["__init__", "__main__", "commands", "web"]
 LAYERS = {
@@ -136,7 +152,7 @@ def test_any_error_is_caught_in_one_place_of_the_shell() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.ExceptHandler) and (node.type is None or ast.unparse(node.type) == "Exception")
     ]
-    assert found == ["station.Exception"]
+    assert found == ["attempt.Exception"]
 
 
 def test_only_drivers_and_the_command_line_know_drivers() -> None:
@@ -152,6 +168,7 @@ def test_only_drivers_and_the_command_line_know_drivers() -> None:
         ("edge.daemon", {"torch", "starlette", "uvicorn", "jinja2", "onnxruntime"}),
         ("edge.commands.run", {"torch", "starlette", "uvicorn", "jinja2", "onnxruntime", "edge.drivers.line"}),
         ("edge.__main__", {"numpy", "cv2", "pydantic"}),
+        ("edge.commands.safe, edge.drivers.gpio_lines", {"numpy", "cv2", "onnxruntime", "sqlite3"}),
     ],
 )
 def test_importing_does_not_bring_more_than_needed(module: str, absent: set[str]) -> None:

@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -170,6 +171,47 @@ def test_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
 def test_two_stations_cannot_share_a_folder(tmp_path: Path) -> None:
     with recording(tmp_path), pytest.raises(RecordError, match="another station keeps its records here"):
         Recorder(tmp_path, clock=SimulatedClock())
+
+
+def test_database_that_somebody_else_locks_is_refused_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 50)
+    with recording(tmp_path) as kept:
+        record_parts(kept, 1)
+    holder = sqlite3.connect(tmp_path / database.FILE_NAME, isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(RecordError, match="records cannot be kept here: database is locked"):
+        Recorder(tmp_path, clock=SimulatedClock())
+    holder.close()
+    with recording(tmp_path) as kept:
+        assert kept.next_sequence == 2
+
+
+def test_database_that_somebody_else_locks_for_a_while_is_trouble_and_nothing_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 50)
+    monkeypatch.setattr(recorder, "RETRY_S", 0.02)
+    with recording(tmp_path) as kept:
+        record_parts(kept, 1)
+        holder = sqlite3.connect(tmp_path / database.FILE_NAME, isolation_level=None)
+        holder.execute("BEGIN EXCLUSIVE")
+        kept.begin(2)
+        kept.put(part(2))
+        until(lambda: kept.trouble)
+        assert "database is locked" in str(kept.trouble)
+        holder.close()
+        assert kept.wait_until_kept(timeout_ms=10_000)
+    assert [row["sequence"] for row in rows(tmp_path)] == [1, 2]
+
+
+def test_recorder_whose_writer_is_gone_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with recording(tmp_path) as kept:
+        with monkeypatch.context() as gone:
+            gone.setattr(kept, "_thread", threading.Thread())
+            assert kept.trouble == "nobody writes the records any more; restart the station"
+        assert kept.trouble is None
 
 
 def test_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from edge.drivers.folder import FolderCamera
 from edge.drivers.line import LineCamera
-from edge.drivers.simulated import IntervalTrigger, SimulatedClock, SimulatedOutputs
+from edge.drivers.simulated import SimulatedClock, SimulatedOutputs
+from edge.drivers.triggers import IntervalTrigger
 from edge.drivers.video import VideoCamera
 from edge.errors import DeviceError, DeviceFault, DeviceTimeout, DeviceUnavailable, PictureError
 from edge.interfaces import EndOfLine

@@ -1,12 +1,15 @@
 """One part: OK must be earned, everything else is a FAULT in time, and the wires say so."""
 
 import time
+from collections.abc import Callable
 
 import pytest
 
-from edge.drivers.simulated import Delay, Early, Frozen, IntervalTrigger, SimulatedClock, SimulatedOutputs
+from edge.drivers.simulated import Delay, Early, Frozen, SimulatedClock, SimulatedOutputs
+from edge.drivers.triggers import IntervalTrigger
 from edge.errors import DeviceFault, DeviceTimeout, DeviceUnavailable, ModelError, NotJudged, PictureError
 from edge.interfaces import EndOfLine, TriggerEvent
+from edge.record import Record
 from edge.state import Phase
 from edge.verdict import Outcome, Reason
 from tests.stations import CLOCK, MODEL, Bench, FakeInspector, Hang, raising, until
@@ -52,6 +55,26 @@ def test_wires_follow_one_part_in_order() -> None:
         *("+ready", "-ready", "-OK", "+busy", "+NG", "-busy"),
         "-NG",
     ]
+
+
+def test_camera_that_says_it_has_no_picture_is_not_ready_until_it_has_one_again() -> None:
+    bench = Bench()
+    bench.camera.trouble = "no frame for 3 s"
+    assert not bench.station.settle(timeout_ms=0)
+    assert (bench.station.state.why, bench.outputs.wires) == ("no frame for 3 s", set())
+    bench.camera.trouble = None
+    assert bench.station.settle(timeout_ms=0)
+    assert bench.outputs.wires == {"ready"}
+
+
+def test_camera_that_does_not_come_back_in_this_process_halts_for_good() -> None:
+    bench = Bench()
+    bench.camera.needs_restart, bench.camera.trouble = True, "no frame for 31 s"
+    assert not bench.station.settle(timeout_ms=0)
+    assert bench.station.needs_restart
+    bench.station.reset()
+    assert (bench.station.state.phase, bench.station.state.why) == (Phase.HALTED, "no frame for 31 s")
+    assert bench.outputs.wires == set()
 
 
 def test_outputs_change_before_the_record_is_put() -> None:
@@ -110,6 +133,59 @@ def test_any_error_of_the_trigger_is_a_fault_with_a_record(error: Exception) -> 
     assert record is bench.sink.records[0]
     assert bench.sink.records[0].verdict.outcome is Outcome.FAULT
     assert "FAULT" in bench.outputs.wires
+
+
+GARBAGE = [None, 7, "part", b"", (), float("nan")]
+
+
+@pytest.mark.parametrize("garbage", GARBAGE, ids=repr)
+def test_camera_that_gives_garbage_is_fault(garbage: object) -> None:
+    bench = Bench()
+    bench.camera.capture = lambda **_: garbage  # type: ignore[method-assign,assignment,return-value]
+    record = bench.take()
+    assert record.verdict.reason is Reason.CAPTURE_FAILED
+    assert bench.outputs.wires == {"FAULT"}
+
+
+@pytest.mark.parametrize("garbage", GARBAGE, ids=repr)
+def test_inspector_that_gives_garbage_is_fault(garbage: object) -> None:
+    bench = Bench()
+    bench.inspector.inspect = lambda frame: garbage  # type: ignore[method-assign,assignment,return-value]
+    record = bench.take()
+    assert record.verdict.reason is Reason.INTERNAL
+    assert bench.outputs.wires == {"FAULT"}
+
+
+@pytest.mark.parametrize(
+    "garbage", [7, "part", (), TriggerEvent(at_ns=10**19), TriggerEvent(at_ns=time.time_ns())], ids=repr
+)
+def test_trigger_that_gives_garbage_or_another_clocks_time_is_a_fault(garbage: object) -> None:
+    bench = Bench()
+    bench.station.settle(timeout_ms=10)
+    bench.station._trigger.wait = lambda *, timeout_ms: garbage  # type: ignore[method-assign,assignment,return-value]
+    record = bench.station.wait(timeout_ms=10)
+    assert isinstance(record, Record)
+    assert record.verdict.reason is Reason.TRIGGER_FAILED
+    assert "FAULT" in bench.outputs.wires
+
+
+class JumpingClock(SimulatedClock):
+    """A wall clock that somebody sets, an hour forth and back, while a part is judged."""
+
+    def wall_ns(self) -> int:
+        self._wall_ns += self.jump_ns
+        self.jump_ns = -self.jump_ns
+        return self._wall_ns
+
+    jump_ns = 3600 * 10**9
+
+
+def test_wall_clock_that_jumps_changes_no_verdict_and_no_takt() -> None:
+    bench = Bench(clock=JumpingClock())
+    records = [bench.take() for _ in range(4)]
+    assert [record.verdict.outcome for record in records] == ["OK"] * 4
+    assert [record.takt_ms for record in records] == [0.0] * 4
+    assert [record.sequence for record in records] == [1, 2, 3, 4]
 
 
 def test_end_of_the_line_is_no_fault() -> None:
@@ -192,6 +268,24 @@ def test_verdict_that_comes_back_just_after_the_deadline_is_never_shown() -> Non
     assert bench.take().verdict.outcome == "OK"
 
 
+def test_wires_that_switch_after_the_deadline_are_changed_to_fault_at_once() -> None:
+    clock = SimulatedClock()
+    bench = Bench(clock=clock, deadline_ms=1000)
+    whole, outcomes = bench.outputs.apply, []
+
+    def slow(outcome: Outcome) -> None:
+        outcomes.append(outcome)
+        clock.advance(ms=1001)
+        whole(outcome)
+
+    bench.outputs.apply = slow
+    record = bench.take()
+    assert record.verdict.reason is Reason.LATE
+    assert "it would have been OK" in record.verdict.detail
+    assert outcomes == ["OK", "FAULT"]
+    assert bench.outputs.wires == {"FAULT"}
+
+
 def test_slow_camera_is_late_too() -> None:
     bench = Bench(camera_faults={1: Delay(ms=3000)}, deadline_ms=250)
     record = bench.take()
@@ -252,6 +346,113 @@ def test_rattling_trigger_does_not_fill_the_disk() -> None:
     assert len(bench.sink.records) == 21
     assert "9980 more" in bench.sink.records[19].verdict.detail
     assert bench.station.busy_triggers == 10_000
+
+
+class SlowOutputs(SimulatedOutputs):
+    """Needs a while to show an outcome; `is_shown` ends it."""
+
+    is_shown = True
+
+    def wait_until_shown(self, *, timeout_ms: float) -> bool:
+        return self.is_shown
+
+
+def test_no_part_is_taken_while_the_last_outcome_is_still_shown() -> None:
+    bench = Bench(outputs=SlowOutputs())
+    bench.take()
+    bench.outputs.is_shown = False
+    assert not bench.station.settle(timeout_ms=1)
+    assert bench.station.state.phase is Phase.EXECUTING
+    assert "ready" not in bench.outputs.wires
+    assert bench.station.wait(timeout_ms=1) is None
+    bench.outputs.is_shown = True
+    assert bench.station.settle(timeout_ms=1)
+    bench.station._trigger.fire()  # type: ignore[attr-defined]
+    assert isinstance(bench.station.wait(timeout_ms=1), TriggerEvent)
+
+
+def test_part_that_came_too_early_is_refused_before_ready_asks_for_more() -> None:
+    bench = Bench()
+    bench.take()
+    bench.station._trigger.fire()  # type: ignore[attr-defined]
+    assert not bench.station.settle(timeout_ms=1)
+    event = bench.station.wait(timeout_ms=1)
+    assert isinstance(event, TriggerEvent)
+    assert bench.station.take(event).verdict.reason is Reason.TRIGGER_WHILE_BUSY
+    assert bench.wires_over_time().count("+ready") == 1
+    assert bench.station.settle(timeout_ms=1)
+
+
+def test_outputs_that_do_not_answer_between_parts_halt_and_only_a_restart_helps() -> None:
+    bench = Bench()
+    bench.outputs.wait_until_shown = raising(DeviceTimeout("they hang"))
+    assert not bench.station.settle(timeout_ms=1)
+    assert bench.station.state.phase is Phase.HALTED
+    assert bench.station.needs_restart
+    bench.station.reset()
+    assert not bench.station.settle(timeout_ms=1)
+    assert "the outputs do not answer" in bench.station.state.why
+
+
+def test_outputs_that_die_in_a_halted_station_are_told_once_and_need_a_restart() -> None:
+    bench = Bench(FakeInspector("FAULT"), faults_until_halt=1)
+    bench.take()
+    assert not bench.station.needs_restart
+    asked: list[float] = []
+
+    def dead(*, timeout_ms: float) -> bool:
+        asked.append(timeout_ms)
+        raise DeviceTimeout("they hang")
+
+    bench.outputs.wait_until_shown = dead
+    for _ in range(5):
+        bench.station.wait(timeout_ms=1)
+    assert bench.station.needs_restart
+    assert "the outputs do not answer: they hang" in bench.station.state.why
+    assert len(asked) == 1
+
+
+def test_paused_station_is_not_ready_and_a_part_that_comes_is_a_fault() -> None:
+    bench = Bench()
+    bench.station.pause(is_paused=True)
+    assert bench.take().verdict.reason is Reason.NOT_READY
+    assert bench.station.state.phase is Phase.PREOPERATIONAL
+    bench.station.pause(is_paused=False)
+    assert bench.take().verdict.outcome == "OK"
+
+
+def test_exposure_waits_for_the_delay_after_the_edge() -> None:
+    bench = Bench()
+    bench.station.settle(timeout_ms=10)
+    at_ns = CLOCK.monotonic_ns()
+    record = bench.station.take(TriggerEvent(at_ns=at_ns, delay_ns=50_000_000))
+    assert record.verdict.outcome == "OK"
+    assert record.exposed_ns is not None
+    assert record.exposed_ns >= at_ns + 50_000_000
+    assert dict(record.stages_ms)["capture"] >= 40.0
+
+
+def test_frame_from_before_the_delayed_exposure_is_a_fault() -> None:
+    clock = SimulatedClock()
+    bench = Bench(camera_faults={1: Early(ms=5)}, clock=clock)
+    bench.station.settle(timeout_ms=10)
+    record = bench.station.take(TriggerEvent(at_ns=clock.monotonic_ns(), delay_ns=20_000_000))
+    assert record.verdict.reason is Reason.FRAME_BEFORE_TRIGGER
+
+
+@pytest.mark.parametrize(
+    ("faults", "at", "stages"),
+    [
+        ({}, {}, ["wait", "capture", "align", "quality", "map", "embed", "judge"]),
+        ({1: DeviceTimeout("no picture")}, {}, ["wait", "capture"]),
+        ({}, {1: raising(ModelError("nothing"))}, ["wait", "capture"]),
+    ],
+)
+def test_times_of_the_stages_that_were_reached_are_in_the_record(
+    faults: dict[int, Exception], at: dict[int, Callable[[], None]], stages: list[str]
+) -> None:
+    bench = Bench(FakeInspector(at=at), camera_faults=faults)
+    assert [name for name, _ in bench.take().stages_ms] == stages
 
 
 def test_trigger_from_before_ready_is_not_judged() -> None:

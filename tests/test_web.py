@@ -194,7 +194,7 @@ def test_station_is_alive_only_while_its_heart_beats(data: Path) -> None:
     with beating(data, Phase.HALTED, "5 faults in a row"):
         until(lambda: reader.station().is_alive)
         view = reader.station()
-        assert (view.phase, view.why, view.model_serial) == ("halted", "5 faults in a row", 3)
+        assert (view.phase, view.why, view.model_serial) == ("Halted", "5 faults in a row", 3)
     until(lambda: not reader.station().is_alive, seconds=3)
     reader.close()
 

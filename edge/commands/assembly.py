@@ -7,9 +7,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import cast
 
 from edge.bundle import Bundle
 from edge.config import DEMO_BUNDLE, StationConfig
+from edge.control import Control
 from edge.daemon import Daemon
 from edge.drivers import open_camera, open_embedder, open_outputs, open_trigger
 from edge.drivers.clock import SystemClock
@@ -18,10 +20,13 @@ from edge.heartbeat import Heartbeat
 from edge.inspection import Inspector
 from edge.interfaces import Camera, Outputs
 from edge.model_store import arm, name_of, read_bundle
+from edge.notify import Notifier
 from edge.record import ModelName, Record
 from edge.recorder import Recorder
+from edge.remote import Fires, commands_of
 from edge.station import Station
 from edge.takt import StationRules
+from edge.watchers import watchers_of
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +55,11 @@ class Armed:
 
 @contextmanager
 def assemble(
-    config: StationConfig, *, on_record: Callable[[Record], None] | None = None, ends_when_halted: bool = False
+    config: StationConfig,
+    *,
+    on_record: Callable[[Record], None] | None = None,
+    ends_when_halted: bool = False,
+    notifier: Notifier | None = None,
 ) -> Iterator[Appliance]:
     """A whole station; everything is closed at the end, the outputs first.
 
@@ -71,6 +80,7 @@ def assemble(
         camera = stack.enter_context(open_camera(config, clock))
         outputs = stack.enter_context(open_outputs(config, clock))
         trigger = stack.enter_context(open_trigger(config, clock, camera=camera, outputs=outputs))
+        watchers = stack.enter_context(watchers_of(folder, config.watch))
         station = Station(
             trigger=trigger,
             camera=camera,
@@ -82,18 +92,28 @@ def assemble(
             model=armed.model,
             first_sequence=recorder.next_sequence,
             unarmed_because=armed.why_not,
+            watchers=watchers,
         )
         stack.callback(station.close)
         heartbeat = Heartbeat(folder, station=config.station, deadline_ms=config.deadline_ms, model=armed.model)
         stack.callback(heartbeat.close)
-        daemon = Daemon(station=station, heartbeat=heartbeat, on_record=on_record, ends_when_halted=ends_when_halted)
+        daemon = Daemon(
+            station=station,
+            heartbeat=heartbeat,
+            notifier=notifier,
+            on_record=on_record,
+            ends_when_halted=ends_when_halted,
+        )
+        fires = cast(Fires, trigger) if config.trigger.driver == "software" else None
+        commands = commands_of(daemon, station, trigger=fires, deadline_ms=config.deadline_ms)
+        stack.enter_context(Control(config.control_path, commands))
         yield Appliance(daemon=daemon, station=station, camera=camera, outputs=outputs, recorder=recorder)
 
 
 @contextmanager
 def ended_by_signals(stop: Callable[[int, FrameType | None], object]) -> Iterator[None]:
-    """SIGTERM and Ctrl-C call `stop` within this block, and what they called before after it."""
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    """SIGTERM, SIGHUP and Ctrl-C call `stop` within this block, and what they called before after it."""
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     try:
         yield
     finally:

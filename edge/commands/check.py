@@ -1,20 +1,32 @@
-"""`edge check`: looks at every part of a station, one line each, and changes nothing that matters."""
+"""`edge check`: looks at every part of a station, one line each, and changes nothing that matters.
+
+While the core runs it holds camera, trigger and wires; then these are not touched, and what it says of itself stands
+in their place.
+"""
 
 import argparse
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import edge
+from edge.cameras import CameraEventTrigger
 from edge.commands.assembly import bundle_path, load_inspector
-from edge.config import StationConfig, load_config
+from edge.config import IntervalTrigger, StationConfig, load_config
+from edge.data_folder import is_held
 from edge.database import check_database
 from edge.drivers import open_camera, open_outputs, open_trigger
 from edge.drivers.clock import SystemClock
-from edge.errors import EdgeError, RecordError
+from edge.errors import DeviceFault, EdgeError, RecordError
+from edge.heartbeat import read_beat
+from edge.machine import check_clock, check_power, check_wires_fall
+from edge.state import Phase
 from edge.verdict import Outcome
+from edge.wiring import GpioTrigger
 
-LEAST_FREE_MB = 200.0
+SILENT_MS = 3000.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,11 +42,13 @@ def run(options: argparse.Namespace) -> int:
         _report("config", is_well=False, words=str(error))
         return 1
     _report("config", is_well=True, words=f"station {config.station}, {options.config}")
+    devices: dict[str, Callable[[StationConfig], str]] = {"camera": _camera, "trigger": _trigger, "outputs": _outputs}
     checks: dict[str, Callable[[StationConfig], str]] = {
         "bundle": _bundle,
-        "camera": _camera,
-        "trigger": _trigger,
-        "outputs": _outputs,
+        **({"core": _core} if is_held(Path(config.data)) else devices),
+        "wires": _wires,
+        "power": lambda _: check_power(),
+        "clock": lambda _: check_clock(Path(edge.__file__).stat().st_mtime),
         "data": _data_folder,
         "database": _database,
     }
@@ -78,7 +92,18 @@ def _trigger(config: StationConfig) -> str:
         open_outputs(config, clock) as outputs,
         open_trigger(config, clock, camera=camera, outputs=outputs),
     ):
-        return f"{config.trigger.driver}, every {config.trigger.interval_ms:g} ms"
+        return _trigger_words(config)
+
+
+def _trigger_words(config: StationConfig) -> str:
+    match config.trigger:
+        case IntervalTrigger() as trigger:
+            return f"interval, every {trigger.interval_ms:g} ms"
+        case GpioTrigger() as trigger:
+            return f"gpio, {trigger.line} of {trigger.chip}, {trigger.edge} edge"
+        case CameraEventTrigger() as trigger:
+            return f"camera_event, at rest for {trigger.rest_ms:g} ms; the region must be empty at the start"
+    return f"{config.trigger.driver}, by command"
 
 
 def _outputs(config: StationConfig) -> str:
@@ -87,6 +112,22 @@ def _outputs(config: StationConfig) -> str:
         outputs.apply(Outcome.FAULT)
         outputs.set_busy(is_busy=False)
     return f"{config.outputs.driver}, FAULT shown and switched off again"
+
+
+def _core(config: StationConfig) -> str:
+    """What a running core says of itself."""
+    beat = read_beat(Path(config.data))
+    stop = "to look at camera, trigger and wires themselves, stop it first (sudo systemctl stop kensa)"
+    if beat is None or not beat.is_alive(now_ns=time.monotonic_ns(), stale_ms=SILENT_MS):
+        raise DeviceFault(f"it holds the station, and its loop does not come round; {stop}")
+    if beat.phase not in (Phase.READY, Phase.EXECUTING):
+        raise DeviceFault(f"it runs and is not READY: {beat.why or beat.phase}; {stop}")
+    return f"it runs and is {beat.phase}, part {beat.sequence}; {stop}"
+
+
+def _wires(config: StationConfig) -> str:
+    """Whether they fall with the core; nobody needs to know where they are only remembered."""
+    return "simulated" if config.outputs.is_simulated else check_wires_fall()
 
 
 def _data_folder(config: StationConfig) -> str:
@@ -99,8 +140,8 @@ def _data_folder(config: StationConfig) -> str:
         free_mb = shutil.disk_usage(existing).free / 1e6
     except OSError as error:
         raise RecordError(f"{folder}: cannot be written: {error.strerror}") from error
-    if free_mb < LEAST_FREE_MB:
-        raise RecordError(f"{folder}: {free_mb:.0f} MB free, at least {LEAST_FREE_MB:.0f} are needed")
+    if free_mb < config.watch.least_free_mb:
+        raise RecordError(f"{folder}: {free_mb:.0f} MB free, at least {config.watch.least_free_mb:g} are needed")
     return f"{folder}, {free_mb / 1000:.1f} GB free"
 
 

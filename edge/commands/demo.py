@@ -1,6 +1,7 @@
 """`edge demo`: the whole appliance on this computer, over a rendered line whose truth is known."""
 
 import argparse
+import ctypes
 import logging
 import os
 import signal
@@ -8,7 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from edge.drivers.line import LineCamera
 from edge.errors import EdgeError
 from edge.record import Record
 from edge.state import Phase
+
+PR_SET_PDEATHSIG = 1  # of <sys/prctl.h>
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +63,7 @@ def _run_line(config: StationConfig, tally: Tally) -> int:
             appliance.daemon.run()
         state = appliance.station.state
     print(tally.summary())
-    if state.phase is Phase.HALTED or config.trigger.parts not in (None, tally.parts):
+    if state.phase is Phase.HALTED or getattr(config.trigger, "parts", None) not in (None, tally.parts):
         print(f"edge demo: the station stopped: {state.why}", file=sys.stderr)
         return 1
     return 0
@@ -71,11 +74,12 @@ def _config(options: argparse.Namespace, stack: ExitStack) -> StationConfig:
     shipped = load_config(PACKAGE / "station.yaml")
     data = options.data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kensa-demo-")))
     is_fast = options.no_web and options.parts is not None
-    trigger = IntervalTrigger(
-        driver="interval", interval_ms=0.0 if is_fast else shipped.trigger.interval_ms, parts=options.parts
-    )
+    trigger = IntervalTrigger(driver="interval", parts=options.parts)  # the pace of the example
+    if is_fast:
+        trigger = trigger.model_copy(update={"interval_ms": 0.0})
     web = shipped.web.model_copy(update={"port": options.port} if options.port else {})
-    changes = {"data": str(data.resolve()), "trigger": trigger, "web": web}
+    watch = shipped.watch.model_copy(update={"least_free_mb": 0.0})  # a small disk is no reason to show nothing
+    changes = {"data": str(data.resolve()), "trigger": trigger, "watch": watch, "web": web}
     config = shipped.model_copy(update=changes)
     try:
         data.mkdir(parents=True, exist_ok=True)
@@ -93,7 +97,8 @@ def _page(config: StationConfig) -> Iterator[None]:
     _check_port(config.web.host, config.web.port)
     command = [sys.executable, "-m", "edge", "web", "--config", str(Path(config.data) / "station.yaml")]
     paths = [str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-    page = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)}, start_new_session=True)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    page = subprocess.Popen(command, env=environment, start_new_session=True, preexec_fn=_end_with_parent())
     print(f"the page: http://{config.web.host}:{config.web.port}/   (Ctrl-C ends)", flush=True)
     try:
         yield
@@ -104,6 +109,20 @@ def _page(config: StationConfig) -> Iterator[None]:
         except subprocess.TimeoutExpired:
             page.kill()
             page.wait()
+
+
+def _end_with_parent() -> Callable[[], None]:
+    """What a child does first so that the kernel ends it with its parent, even one that is killed (Linux)."""
+    if not sys.platform.startswith("linux"):
+        return lambda: None
+    prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
+
+    def before_exec() -> None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        if os.getppid() != parent:  # it went in between
+            os._exit(1)
+
+    return before_exec
 
 
 def _check_port(host: str, port: int) -> None:

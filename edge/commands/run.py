@@ -2,10 +2,17 @@
 
 import argparse
 import logging
+import os
+import sys
 from pathlib import Path
 
-from edge.commands.assembly import assemble, ended_by_signals
-from edge.config import load_config
+from edge.commands.assembly import Appliance, assemble, ended_by_signals
+from edge.config import StationConfig, load_config
+from edge.errors import ConfigError, DeviceTimeout, EdgeError
+from edge.notify import Notifier
+from edge.priority import go_first
+
+FAILED = 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +23,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Judge parts until a signal comes or the simulated line ends."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
-    config = load_config(options.config)
-    with assemble(config) as appliance, ended_by_signals(appliance.daemon.stop):
-        appliance.daemon.run()
+    config, notifier = load_config(options.config), Notifier()
+    _check_watchdog(config, notifier)
+    with assemble(config, notifier=notifier) as appliance, ended_by_signals(appliance.daemon.stop):
+        go_first()
+        try:
+            appliance.daemon.run()
+        except DeviceTimeout as error:
+            _end_at_once(appliance, error)
     return 0
+
+
+def _check_watchdog(config: StationConfig, notifier: Notifier) -> None:
+    """A part may take its whole deadline, and systemd must not take that for a hang."""
+    if notifier.watchdog_s is not None and config.deadline_ms / 1000 > notifier.watchdog_s / 2:
+        half = f"half of the service's WatchdogSec ({notifier.watchdog_s:g} s)"
+        raise ConfigError(
+            f"deadline_ms: {config.deadline_ms:g} is more than {half}: raise that, or shorten the deadline"
+        )
+
+
+def _end_at_once(appliance: Appliance, error: DeviceTimeout) -> None:
+    """The outputs are off by now. What hangs would hang an orderly end as well; only a new process helps."""
+    print(f"edge run: {error}", file=sys.stderr, flush=True)
+    try:
+        appliance.recorder.close()
+    except EdgeError as unwritten:
+        print(f"edge run: {unwritten}", file=sys.stderr, flush=True)
+    os._exit(FAILED)

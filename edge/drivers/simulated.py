@@ -1,4 +1,4 @@
-"""Trigger, outputs, clock and the frame of a camera without hardware: chosen by name only, and able to fail when told.
+"""Outputs, clock and the frame of a camera without hardware: chosen by name only, and able to fail when told.
 
 A fault is given by the number of the call that it hits, counted from 1: `faults={3: DeviceTimeout("no answer")}`.
 """
@@ -6,18 +6,16 @@ A fault is given by the number of the call that it hits, counted from 1: `faults
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 from edge.drivers.clock import SystemClock
-from edge.errors import DeviceFault, DeviceUnavailable
+from edge.drivers.closable import Closable
+from edge.errors import DeviceFault
 from edge.frame import Frame, Pixels
-from edge.interfaces import Clock, EndOfLine, TriggerEvent
+from edge.interfaces import Clock
 from edge.verdict import Outcome
 
-NOT_READY_NAP_MS = 1.0
 REMEMBERED = 10_000
 
 
@@ -43,34 +41,12 @@ class Frozen:
 CameraFault = Exception | Delay | Early | Frozen
 
 
-class _Closable:
-    """Context manager; `close()` may be called twice."""
-
-    is_closed = False
-
-    def close(self) -> None:
-        """Nothing can be asked of it after that."""
-        self.is_closed = True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _check_open(self) -> None:
-        if self.is_closed:
-            raise DeviceUnavailable(f"this {type(self).__name__} is closed")
-
-
-class SimulatedCamera(_Closable, ABC):
+class SimulatedCamera(Closable, ABC):
     """What the cameras without hardware share: exposure times, faults on request, and a memory of what was taken.
 
     It does NOT imitate: a sensor that runs freely, so that a frame waits for the next exposure; rolling shutter;
     buffers that hold old frames; exposure control; dropped frames; heat; a cable. `sources` has what came last.
-    parts: how many pictures there are, None for no end.
+    parts: how many pictures there are, None for no end. A test may set trouble and needs_restart.
     """
 
     def __init__(self, *, clock: Clock | None = None, faults: Mapping[int, CameraFault] | None = None) -> None:
@@ -79,6 +55,8 @@ class SimulatedCamera(_Closable, ABC):
         self._last: Frame | None = None
         self.parts: int | None = None
         self.captured = 0
+        self.trouble: str | None = None
+        self.needs_restart = False
         self.sources: deque[str] = deque(maxlen=REMEMBERED)
 
     @abstractmethod
@@ -86,12 +64,12 @@ class SimulatedCamera(_Closable, ABC):
         """The next part's pixels and where they come from. Raises DeviceFault when there are no more."""
 
     def capture(self, *, not_before_ns: int, timeout_ms: float) -> Frame:
-        """The next picture, exposed now. Raises DeviceFault after the last, or whatever fault was asked for."""
-        del not_before_ns, timeout_ms  # exposed now, which is always after the trigger and never late by itself
+        """The next picture, exposed as soon as it may be. Raises DeviceFault after the last, or the fault asked for."""
         self._check_open()
+        time.sleep(min(max(not_before_ns - self._clock.monotonic_ns(), 0) / 1e9, timeout_ms / 1e3))
         self.captured += 1
         fault = self._faults.get(self.captured)
-        exposed_at_ns = self._clock.monotonic_ns()
+        exposed_at_ns = max(self._clock.monotonic_ns(), not_before_ns)
         if isinstance(fault, Delay):
             time.sleep(fault.ms / 1000)
         if isinstance(fault, Early):
@@ -106,66 +84,6 @@ class SimulatedCamera(_Closable, ABC):
         return self._last
 
 
-class IntervalTrigger(_Closable):
-    """A line that sends a part every so often, and ends.
-
-    It does NOT imitate: bouncing contacts, a jittering conveyor, parts that are taken off the line, noise on the wire.
-    """
-
-    def __init__(
-        self,
-        *,
-        interval_ms: float,
-        parts: int | None = None,
-        ready: Callable[[], bool] | None = None,
-        clock: Clock | None = None,
-        faults: Mapping[int, Exception] | None = None,
-    ) -> None:
-        """interval_ms: 0 sends the next part as soon as possible. parts: None never ends.
-
-        ready: what the line sees on the READY wire before it sends a part; None: it does not look, and parts that came
-        while nobody waited are reported as skipped.
-        """
-        self._interval_ns = int(interval_ms * 1e6)
-        self._parts, self._ready, self._faults = parts, ready, dict(faults or {})
-        self._clock = clock or SystemClock()
-        self._due_ns = self._clock.monotonic_ns() + self._interval_ns
-        self.sent = 0
-
-    def wait(self, *, timeout_ms: float) -> TriggerEvent | None:
-        """The next part. Raises EndOfLine after the last."""
-        self._check_open()
-        if self._parts is not None and self.sent >= self._parts:
-            raise EndOfLine
-        now = self._clock.monotonic_ns()
-        if self._ready is not None:
-            self._due_ns = max(self._due_ns, now)  # a line that waits stands still, and does not catch up
-            if not self._ready():
-                time.sleep(min(timeout_ms, NOT_READY_NAP_MS) / 1000)
-                return None
-        wait_ns = self._due_ns - now
-        if wait_ns > timeout_ms * 1e6:
-            time.sleep(timeout_ms / 1000)
-            return None
-        time.sleep(max(wait_ns, 0) / 1e9)
-        return self._event()
-
-    def _event(self) -> TriggerEvent:
-        self.sent += 1
-        if self.sent in self._faults:
-            raise self._faults.pop(self.sent)
-        now = self._clock.monotonic_ns()
-        skipped = 0
-        if self._ready is None and self._interval_ns:
-            skipped = (now - self._due_ns) // self._interval_ns
-            if self._parts is not None:
-                skipped = min(skipped, self._parts - self.sent)
-            self.sent += skipped
-        at_ns = self._due_ns + skipped * self._interval_ns if self._interval_ns else now
-        self._due_ns = at_ns + self._interval_ns
-        return TriggerEvent(at_ns=at_ns, skipped=skipped)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WireChange:
     """One wire at one moment. wire: ready, busy, OK, NG or FAULT."""
@@ -175,7 +93,7 @@ class WireChange:
     is_on: bool
 
 
-class SimulatedOutputs(_Closable):
+class SimulatedOutputs(Closable):
     """Wires that are only remembered. `history` has the last changes, `wires` those that are on.
 
     They do NOT imitate: the length of a pulse, rise times, a shorted or broken wire, a level that survives its owner,
@@ -215,6 +133,12 @@ class SimulatedOutputs(_Closable):
             raise self._faults[self._applied]
         self._clear()
         self._switch(outcome.value, True)
+
+    def wait_until_shown(self, *, timeout_ms: float) -> bool:
+        """At once: there are no pulses here, and nobody reads the wires."""
+        del timeout_ms
+        self._check_open()
+        return True
 
     def close(self) -> None:
         """All wires off."""

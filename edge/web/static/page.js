@@ -121,7 +121,7 @@ function showStation() {
   const isModel = station.model_serial !== null;
   byId("model-name").textContent = isModel
     ? `${station.model_product} ${station.model_serial} · ${station.model_sha256}` : word("no_model");
-  const why = station.is_alive && station.phase !== "ready" && station.phase !== "busy" ? station.why : "";
+  const why = station.is_alive && station.phase !== "Ready" && station.phase !== "Executing" ? station.why : "";
   byId("why").hidden = !why;
   byId("why").textContent = why;
 }

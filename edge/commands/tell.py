@@ -1,0 +1,29 @@
+"""`edge tell`: a command to a running core: trigger, pause, resume, reset, status."""
+
+import argparse
+from pathlib import Path
+from typing import get_args
+
+from edge.config import load_config
+from edge.control import CommandName, ask
+from edge.errors import EdgeError
+
+LOOP_S = 5.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `edge tell` takes."""
+    parser.add_argument("what", choices=get_args(CommandName))
+    parser.add_argument("--config", type=Path, required=True, metavar="STATION.YAML")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Say it and print the answer, one line each; 1 if it was not done."""
+    config = load_config(options.config)
+    answer = ask(config.control_path, options.what, timeout_s=LOOP_S + config.deadline_ms / 1000)
+    if not answer.pop("is_done", False):
+        raise EdgeError(str(answer.get("why", "it was not done")))
+    for key, value in answer.items():
+        if value not in ("", None):
+            print(f"{key}: {value}")
+    return 0
