@@ -1,7 +1,10 @@
 """The trained network becomes an ONNX file, and is refused unless it gives the same numbers there."""
 
+from typing import Any
+
 import numpy as np
 import onnx
+import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
@@ -11,7 +14,7 @@ from edge.frame import Pixels
 from edge.preprocess import CEILING_SIGMA, FLOOR_SIGMA
 from training.errors import ExportError
 from training.loop import embed
-from training.network import EmbeddingNet
+from training.network import EMBEDDING_SCALE, ORDER, SMALLEST_LENGTH, STRONG_SIGMA, EmbeddingNet
 
 OPSET, IR_VERSION = 17, 8  # read by every onnxruntime since 1.14
 PARITY = 1e-4  # largest difference of an embedding, as a share of its length
@@ -20,39 +23,66 @@ PARITY = 1e-4  # largest difference of an embedding, as a share of its length
 def to_onnx(network: EmbeddingNet) -> bytes:
     """The network as ONNX from (1, cells) of 0 to 1 to (1, 128); the same weights give the same bytes.
 
-    The graph is written here node by node (linear and PReLU layers are all there is), because the file must not depend
-    on an exporter's version. The step from levels to standard deviations is folded into the first layer.
+    The graph is written here node by node, because the file must not depend on an exporter's version.
     """
-    nodes, weights, name = [], [], "map"
-    for number, layer in enumerate(network.layers):
-        output = f"value_{number}" if number + 1 < len(network.layers) else "embedding"
+    graph = _Graph()
+    sigmas = graph.node("Add", graph.node("Mul", "map", (CEILING_SIGMA - FLOOR_SIGMA) / STRONG_SIGMA),
+                        FLOOR_SIGMA / STRONG_SIGMA)  # fmt: skip
+    sigmas = graph.node("Relu", sigmas)
+    fixed = graph.node("MatMul", graph.node("Pow", sigmas, float(ORDER)), _array(network.regions))
+    learned = graph.node("Mul", sigmas, sigmas)
+    for layer in network.layers:
         if isinstance(layer, nn.Linear):
-            weight, bias = _linear(layer, is_first=number == 0)
-            weights += [
-                numpy_helper.from_array(weight, f"weight_{number}"),
-                numpy_helper.from_array(bias, f"bias_{number}"),
-            ]
-            inputs = [name, f"weight_{number}", f"bias_{number}"]
-            nodes.append(helper.make_node("Gemm", inputs, [output], transB=1))
+            learned = graph.node("Gemm", learned, _array(layer.weight), _array(layer.bias), transB=1)
         elif isinstance(layer, nn.PReLU):
-            weights.append(numpy_helper.from_array(layer.weight.detach().numpy(), f"slope_{number}"))
-            nodes.append(helper.make_node("PRelu", [name, f"slope_{number}"], [output]))
+            learned = graph.node("PRelu", learned, _array(layer.weight))
         else:
             raise ExportError(f"a layer of the kind {type(layer).__name__} cannot be exported")
-        name = output
-    first = network.layers[0]
-    assert isinstance(first, nn.Linear)
-    graph = helper.make_graph(
-        nodes,
-        "embedder",
-        [helper.make_tensor_value_info("map", TensorProto.FLOAT, [1, first.in_features])],
-        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [1, EMBEDDING_SIZE])],
-        weights,
+    summed = graph.node("Add", fixed, graph.node("Mul", learned, float(network.learned_share.detach())))
+    squared = graph.node("ReduceSum", graph.node("Mul", summed, summed), np.array([1], np.int64), keepdims=1)
+    # The square root and the power of the length are one power.
+    root = graph.node("Pow", graph.node("Add", squared, SMALLEST_LENGTH**2), (1 / ORDER - 1) / 2)
+    graph.node("Mul", summed, graph.node("Mul", root, EMBEDDING_SCALE), output="embedding")
+    cells = network.regions.shape[0]
+    model = helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            "embedder",
+            [helper.make_tensor_value_info("map", TensorProto.FLOAT, [1, cells])],
+            [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [1, EMBEDDING_SIZE])],
+            graph.values,
+        ),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        producer_name="kensa",
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="kensa")
     model.ir_version = IR_VERSION
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString(deterministic=True))
+
+
+class _Graph:
+    """Nodes and constant values, named in the order in which they are added."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.values: list[onnx.TensorProto] = []
+
+    def node(self, kind: str, *inputs: str | float | np.ndarray, output: str | None = None, **options: Any) -> str:
+        """Add a node; inputs are names of others' outputs, or constant values. Returns the name of its output."""
+        name = output or f"{kind.lower()}_{len(self.nodes)}"
+        given = [each if isinstance(each, str) else self._value(np.asarray(each)) for each in inputs]
+        self.nodes.append(helper.make_node(kind, given, [name], **options))
+        return name
+
+    def _value(self, value: np.ndarray) -> str:
+        name = f"value_{len(self.values)}"
+        kind = np.float32 if value.dtype.kind == "f" else value.dtype
+        self.values.append(numpy_helper.from_array(np.ascontiguousarray(value, dtype=kind), name))
+        return name
+
+
+def _array(tensor: torch.Tensor) -> np.ndarray:
+    return np.asarray(tensor.detach().numpy())
 
 
 def check_parity(network: EmbeddingNet, embedder: OnnxEmbedder, maps: Pixels) -> float:
@@ -66,11 +96,3 @@ def check_parity(network: EmbeddingNet, embedder: OnnxEmbedder, maps: Pixels) ->
             f"the exported network differs from the trained one by {difference:.1e} (allowed: {PARITY:.0e})"
         )
     return difference
-
-
-def _linear(layer: nn.Linear, *, is_first: bool) -> tuple[np.ndarray, np.ndarray]:
-    weight, bias = layer.weight.detach().double().numpy(), layer.bias.detach().double().numpy()
-    if is_first:
-        bias = bias + FLOOR_SIGMA * weight.sum(axis=1)
-        weight = weight * (CEILING_SIGMA - FLOOR_SIGMA)
-    return weight.astype(np.float32), bias.astype(np.float32)

@@ -38,12 +38,18 @@ class TrainingSettings:
 
     loss: LossName = LossName.CLASSIFY
     hidden: tuple[int, ...] = (256, 256)  # 512, 256, 256 is the client's larger one
-    steps: int = 1500  # enough for the loss to level off on all sets tried
+    steps: int | None = None  # None: LABELLED_STEPS or UNLABELLED_STEPS
     batch: int = 256  # maps
-    learning_rate: float = 2e-3  # peak of the one-cycle schedule
+    learning_rate: float | None = None  # peak of the one-cycle schedule; None: as for the steps
     weight_decay: float = 1e-4
     margin: float = 10.0  # of siamese and triplet, in units of the embedding; it only sets the scale
     seed: int = 0
+
+
+# With labelled defects there is something to learn until the loss levels off. From made-up ones alone the network soon
+# learns what is true of these only, and loses what the map knows of others.
+LABELLED_STEPS, LABELLED_RATE = 1500, 2e-3
+UNLABELLED_STEPS, UNLABELLED_RATE = 150, 3e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,15 +70,17 @@ def train(batches: Batches, grid: Grid, *, labels: int, settings: TrainingSettin
     """An embedding network. labels: how many defect labels there are. Raises TrainingError when it collapses."""
     torch.manual_seed(settings.seed)
     use_one_thread()
-    network = EmbeddingNet(grid.cells, settings.hidden)
+    steps = settings.steps or (LABELLED_STEPS if labels else UNLABELLED_STEPS)
+    rate = settings.learning_rate or (LABELLED_RATE if labels else UNLABELLED_RATE)
+    network = EmbeddingNet(grid, settings.hidden)
     start_local(network, grid)
     loss_of, miner = _loss_and_miner(settings, labels=labels)
     parameters = [*network.parameters(), *loss_of.parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, total_steps=settings.steps)
+    optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=settings.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
 
     losses: list[float] = []
-    for step in progress(range(settings.steps), f"training ({settings.loss})"):
+    for step in progress(range(steps), f"training ({settings.loss})"):
         maps, targets = batches.draw()  # (N, cells), (N,)
         embeddings = network(maps)  # (N, 128)
         loss = loss_of(embeddings, targets, miner(embeddings.detach(), targets))
@@ -83,11 +91,11 @@ def train(batches: Batches, grid: Grid, *, labels: int, settings: TrainingSettin
         losses.append(float(loss.detach()))
         if not math.isfinite(losses[-1]):
             raise TrainingError(f"the loss is no number any more at step {step}: try another seed or another --loss")
-        if step + 1 == min(EARLY_STEP, settings.steps):
+        if step + 1 == min(EARLY_STEP, steps):
             check_collapse(network, batches, step=step + 1)
 
     network.eval()
-    return Trained(network=network, losses=losses, separation=check_collapse(network, batches, step=settings.steps))
+    return Trained(network=network, losses=losses, separation=check_collapse(network, batches, step=steps))
 
 
 def check_collapse(network: EmbeddingNet, batches: Batches, *, step: int) -> float:

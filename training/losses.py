@@ -27,8 +27,8 @@ class JudgementLoss(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.scale = nn.Parameter(torch.tensor(1.0))
-        self.middle = nn.Parameter(torch.tensor(5.0))  # in units of the embedding; it grows to meet it
+        self.scale = nn.Parameter(torch.tensor(0.5))
+        self.middle = nn.Parameter(torch.tensor(14.0))  # in units of the embedding, between usual good and defective
 
     def forward(self, embeddings: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """embeddings: (N, D). labels: (N,). The centroid is that of the batch's good parts; without any: zero."""
