@@ -57,7 +57,7 @@ def build_small_model() -> Small:
     function = learn_cells(examples, seed=0, description="", steps=150)
     values = np.stack([function.of(part.astype(np.float32)) for part in examples.good])
     torch.manual_seed(0)
-    network = to_onnx(EmbeddingNet(SETTINGS.grid.cells, (16,)).eval())
+    network = to_onnx(EmbeddingNet(SETTINGS.grid, (16,)).eval())
     embedder = OnnxEmbedder(network, cells=SETTINGS.grid.cells)
     draft = Bundle(
         manifest=_manifest([grey_of(picture) for picture in pictures]),

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from edge.drivers.onnx import OnnxEmbedder
+from edge.settings import Grid
 from training.errors import ExportError
 from training.export import PARITY, check_parity, to_onnx
 from training.loop import embed
@@ -18,7 +19,10 @@ MAPS = np.random.default_rng(0).integers(0, 256, (8, ROWS, COLUMNS), dtype=np.ui
 
 def network_of(hidden: tuple[int, ...] = (32, 32), seed: int = 0) -> EmbeddingNet:
     torch.manual_seed(seed)
-    return EmbeddingNet(ROWS * COLUMNS, hidden).eval()
+    network = EmbeddingNet(Grid(rows=ROWS, columns=COLUMNS), hidden).eval()
+    with torch.no_grad():
+        network.learned_share.fill_(1e4)  # as if training had found much to learn
+    return network
 
 
 def embedder_of(network: EmbeddingNet) -> OnnxEmbedder:

@@ -1,8 +1,10 @@
 """The embedding network and how it begins."""
 
+import pytest
 import torch
 from torch import nn
 
+from edge.preprocess import CEILING_SIGMA, FLOOR_SIGMA
 from edge.settings import Grid
 from training.network import ClassifyHead, EmbeddingNet, start_local
 from training.network_names import NETWORKS
@@ -12,14 +14,51 @@ GRID = Grid(rows=36, columns=39)
 
 def test_a_map_becomes_128_numbers_in_both_of_the_clients_networks() -> None:
     for hidden in NETWORKS.values():
-        network = EmbeddingNet(GRID.cells, hidden)
+        network = EmbeddingNet(GRID, hidden)
         assert network(torch.rand(3, GRID.cells)).shape == (3, 128)
         widths = [layer.out_features for layer in network.layers if isinstance(layer, nn.Linear)]
         assert widths == [*hidden, 128]
 
 
-def test_the_embedding_may_be_negative() -> None:
-    embedding = EmbeddingNet(GRID.cells, (32, 32))(torch.rand(8, GRID.cells))
+def levels_of(sigmas: torch.Tensor) -> torch.Tensor:
+    return (sigmas - FLOOR_SIGMA) / (CEILING_SIGMA - FLOOR_SIGMA)
+
+
+def test_the_length_follows_the_strongest_cell_wherever_it_is() -> None:
+    network = EmbeddingNet(GRID, (32, 32))
+    network.learned_share.data.fill_(0.0)
+    lengths = {}
+    for strongest in (4.0, 8.0, 12.0):
+        sigmas = torch.zeros(GRID.cells, GRID.cells)
+        sigmas.fill_diagonal_(strongest)  # one map for each cell
+        lengths[strongest] = network(levels_of(sigmas)).detach().norm(dim=1)
+        torch.testing.assert_close(lengths[strongest], lengths[strongest].mean().expand(GRID.cells), rtol=1e-3, atol=0)
+    assert float(lengths[8.0].mean() / lengths[4.0].mean()) == pytest.approx(2.0, rel=0.01)
+    assert float(lengths[12.0].mean() / lengths[4.0].mean()) == pytest.approx(3.0, rel=0.01)
+
+
+def test_a_small_defect_outweighs_a_restless_map() -> None:
+    network = EmbeddingNet(GRID, (32, 32))
+    generator = torch.Generator().manual_seed(0)
+    restless = 2.0 * torch.rand(20, GRID.cells, generator=generator)
+    small = torch.rand(20, GRID.cells, generator=generator)
+    small[:, 700] = 7.0
+    with torch.no_grad():
+        assert network(levels_of(small)).norm(dim=1).min() > 1.5 * network(levels_of(restless)).norm(dim=1).max()
+
+
+def test_a_quiet_map_has_a_finite_slope() -> None:
+    maps = levels_of(torch.full((2, GRID.cells), -2.0)).requires_grad_()
+    network = EmbeddingNet(GRID, (32, 32))
+    network(maps).sum().backward()
+    assert all(torch.isfinite(each.grad).all() for each in network.parameters() if each.grad is not None)
+    assert torch.isfinite(network(maps)).all()
+
+
+def test_the_learned_part_may_turn_the_embedding_anywhere() -> None:
+    network = EmbeddingNet(GRID, (32, 32))
+    network.learned_share.data.fill_(1e7)
+    embedding = network(torch.rand(8, GRID.cells))
     assert (embedding < 0).any()
     assert (embedding > 0).any()
 
@@ -32,7 +71,7 @@ def test_the_head_gives_log_probabilities() -> None:
 
 def test_local_units_begin_by_looking_at_one_neighbourhood_and_together_at_all_of_the_map() -> None:
     torch.manual_seed(0)
-    network = EmbeddingNet(GRID.cells, (256, 256))
+    network = EmbeddingNet(GRID, (256, 256))
     start_local(network, GRID)
     weights = network.layers[0].weight.detach().reshape(256, GRID.rows, GRID.columns)
     middles = [(row * 35 / 15, column * 38 / 15) for row in range(16) for column in range(16)]
@@ -46,7 +85,7 @@ def test_local_units_begin_by_looking_at_one_neighbourhood_and_together_at_all_o
 
 def test_units_beyond_the_square_keep_their_random_weights() -> None:
     torch.manual_seed(0)
-    network = EmbeddingNet(GRID.cells, (30, 16))
+    network = EmbeddingNet(GRID, (30, 16))
     before = network.layers[0].weight.detach().clone()
     start_local(network, GRID)
     after = network.layers[0].weight.detach()

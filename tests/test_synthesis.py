@@ -17,7 +17,8 @@ def pool() -> MapPool:
     random = np.random.default_rng(1)
     residues = np.zeros((3, 12, 13), np.float32)
     residues[:, 4:7, 5:8] = 120.0
-    return MapPool(good=random.normal(42, 12, (6, 12, 13)).astype(np.float32), residues=residues)
+    good, disturbed = (random.normal(42, 12, (count, 12, 13)).astype(np.float32) for count in (6, 4))
+    return MapPool(good=good, disturbed=disturbed, residues=residues)
 
 
 @PICTURES

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edge.settings import Channel, Grid, MapSettings
-from edge.variables import channels_of
+from edge.variables import Light, channels_of
 from training.unit_space import USUAL_SHARE, folds_of, median_picture, unit_space
 
 SETTINGS = MapSettings(grid=Grid(rows=8, columns=9), channels=(Channel.LIGHTNESS,))
@@ -40,7 +40,7 @@ def test_what_is_usual_holds_most_levels_and_not_the_odd_one() -> None:
     pictures[7][40:50, 40:50] = 200  # on one part of sixty
     references = unit_space(pictures, SETTINGS, np.full((64, 72), 100, np.uint8))
     assert (references.lower <= references.mean + 1).all()
-    assert (references.mean <= references.upper + 1).all()  # the odd part may pull the mean out
+    assert (references.mean <= references.upper + 2).all()  # the odd part may pull the mean out
     assert 107 < references.upper[25, 25, 0] < 110
     assert references.upper[45, 45, 0] < 102
 
@@ -57,7 +57,10 @@ def test_what_is_usual_reaches_to_the_next_pixel() -> None:
 def test_the_share_that_is_usual_is_met_by_parts_never_seen() -> None:
     pictures = good_pictures(200)
     references = unit_space(pictures, SETTINGS, median_picture(pictures))
-    others = np.stack([channels_of(one, SETTINGS.channels, gain=1.0) for one in good_pictures(50, seed=1)])
+    light = Light(median_picture(pictures))
+    others = np.stack(
+        [channels_of(one, SETTINGS.channels, gain=1 / light.gain(one)) for one in good_pictures(50, seed=1)]
+    )
     is_usual = (others >= references.lower) & (others <= references.upper)
     assert is_usual.mean() > USUAL_SHARE - 0.03
 

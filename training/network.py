@@ -39,10 +39,10 @@ class EmbeddingNet(nn.Module):
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         """maps: (N, cells), levels / 255; taken back to standard deviations."""
         sigmas = torch.relu(maps * (CEILING_SIGMA - FLOOR_SIGMA) + FLOOR_SIGMA) / STRONG_SIGMA  # (N, cells)
-        fixed = sigmas**ORDER @ self.regions  # (N, 128)
-        summed = fixed + self.learned_share * self.layers(sigmas.square())  # (N, 128)
-        length = (summed.square().sum(dim=1, keepdim=True) + SMALLEST_LENGTH**2).sqrt()  # (N, 1)
-        embedding: torch.Tensor = EMBEDDING_SCALE * summed * torch.pow(length, 1 / ORDER - 1)  # (N, 128)
+        fixed = sigmas.pow(ORDER) @ self.regions  # (N, 128)
+        summed: torch.Tensor = fixed + self.learned_share * self.layers(sigmas.square())  # (N, 128)
+        length: torch.Tensor = (summed.square().sum(dim=1, keepdim=True) + SMALLEST_LENGTH**2).sqrt()  # (N, 1)
+        embedding: torch.Tensor = EMBEDDING_SCALE * summed * length.pow(1 / ORDER - 1)  # (N, 128)
         return embedding
 
 
@@ -61,7 +61,8 @@ def regions_of(grid: Grid) -> torch.Tensor:
         away = (torch.arange(cells).reshape(-1, 1) - middles) / max(REGION_SPREAD * spacing, 0.5)
         weights = weights * torch.exp(-0.5 * away.square()).reshape(shape)
     flat = weights.reshape(grid.cells, EMBEDDING_SIZE)
-    return flat / flat.norm(dim=1, keepdim=True)
+    normalised: torch.Tensor = flat / flat.norm(dim=1, keepdim=True)
+    return normalised
 
 
 class ClassifyHead(nn.Module):
