@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -86,18 +87,22 @@ def test_the_bundle_is_read_back_and_passes_the_devices_own_test(whole: Fitted) 
 def test_the_manifest_says_what_the_model_was_made_from(whole: Fitted, dataset: DataSet) -> None:
     manifest = whole.bundle.manifest
     assert manifest.labels == dataset.labels
-    assert manifest.training.good_parts == 18
-    assert manifest.limit.calibration_parts == 6
+    assert manifest.training.good_parts == manifest.limit.calibration_parts == 24
     assert manifest.training.defect_parts == sum(sample.label != "good" for sample in dataset.train)
     assert manifest.limit.distance == manifest.limit.calibrated == whole.limit.distance
-    assert manifest.limit.overkill_guarantee == pytest.approx(1 / 7)
+    assert manifest.limit.overkill_guarantee == whole.limit.guarantee
+    assert 2 / 25 < manifest.limit.overkill_guarantee < 0.5
+    assert manifest.limit.rule == whole.limit.rule
     assert set(manifest.training.versions) >= {"python", "numpy", "torch", "onnxruntime"}
 
 
-def test_no_part_that_was_learned_from_sets_the_limit(whole: Fitted) -> None:
-    learned = {sample.part for sample in whole.learned.learned_from}
-    assert len(learned) == 18
-    assert not learned & {part.sample.part for part in whole.calibration}
+def test_every_good_part_sets_the_limit_by_a_model_that_had_not_seen_it(whole: Fitted) -> None:
+    learned = whole.learned
+    assert [part.sample for part in whole.calibration] == learned.learned_from
+    assert [part.distance for part in whole.calibration] == pytest.approx(learned.fresh_distances)
+    seen = np.linalg.norm(learned.embeddings_good - whole.bundle.centroids.good, axis=1)
+    assert np.median(learned.fresh_distances) > np.median(seen)  # what was seen looks nearer than it is
+    assert whole.limit.distance >= learned.fresh_distances.max()
 
 
 def test_the_model_tells_defects_from_good_parts(whole: Fitted, dataset: DataSet) -> None:
@@ -116,7 +121,7 @@ def test_the_metrics_hold_every_figure(whole: Fitted, dataset: DataSet) -> None:
     assert metrics["training"]["loss"] == "classify"
     assert 0.6 < metrics["separation_in_training"] <= 1
     assert 0 <= metrics["onnx_parity"] < 1e-4
-    assert metrics["visible_synthetic_defects"] + metrics["invisible_synthetic_defects"] == 18 * 8
+    assert metrics["visible_synthetic_defects"] + metrics["invisible_synthetic_defects"] == 24 * 8
     assert metrics["test"]["n_ok"] == 6
     assert len(metrics["test"]["pictures"]) == len(dataset.test)
     assert metrics_of(whole, None, seconds=1)["test"] is None
@@ -133,7 +138,7 @@ def test_the_report_is_one_page_that_stands_alone_and_escapes_names(whole: Fitte
     assert "<script" not in page
     assert whole.bundle.sha256 in page
     assert f"{whole.limit.distance:.4g}" in page
-    assert "6 that there are allow no better promise than 14.3 %" in page
+    assert "the 24 that there are allow no better" in page
     assert str(evaluation.escapes) in page
     assert str(dataset.root) not in page
 
@@ -171,11 +176,21 @@ def test_good_only_learns_from_no_picture_of_a_defect(dataset: DataSet) -> None:
     assert "it was shown no picture of a real defect" in page
 
 
-def test_five_good_parts_make_a_model(dataset: DataSet) -> None:
-    few = DataSet(root=dataset.root, train=tuple(dataset.train_of("good")[:5]), test=())
+@pytest.mark.parametrize("parts", [3, 5])
+def test_a_handful_of_good_parts_makes_a_model(dataset: DataSet, parts: int) -> None:
+    few = DataSet(root=dataset.root, train=tuple(dataset.train_of("good")[:parts]), test=())
     fitted = fitted_to(few)
-    assert fitted.limit.parts == 1
-    assert fitted.limit.guarantee == 0.5
+    assert fitted.limit.parts == parts
+    assert fitted.limit.expected == pytest.approx(1 / (parts + 1))
+    assert fitted.limit.guarantee == pytest.approx(2 / (parts + 1))
+
+
+def test_pictures_of_one_part_count_as_one_part(dataset: DataSet) -> None:
+    good = dataset.train_of("good")[:8]
+    twice = tuple(replace(sample, part=f"part {number // 2}") for number, sample in enumerate(good))
+    fitted = fitted_to(DataSet(root=dataset.root, train=twice, test=()))
+    assert fitted.limit.parts == 4
+    assert fitted.limit.distance >= fitted.learned.fresh_distances.max()
 
 
 def test_grey_pictures_make_a_model_without_the_colour_channels(tmp_path: Path, dataset: DataSet) -> None:

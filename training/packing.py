@@ -22,8 +22,8 @@ MAP_MEAN_DEVIATIONS = 10.0
 PROVISIONAL = 1e9  # the limit while the limit is being found
 GOLDEN_OF_EACH = 2
 LARGE_PICTURE_PIXELS = 4_000_000  # several of them would make the bundle unwieldy
-GOLDEN_TRIES = 8
-GOLDEN_FROM_LEARNED = 10
+GOLDEN_TRIES = 8  # each with twice as many synthetic defects as the one before
+GOLDEN_GOOD_PARTS = 24
 GOLDEN_MARGIN = 0.1  # how far from the limit a golden part lies, as a share of it
 VERSIONS = ("numpy", "opencv-python-headless", "onnx", "onnxruntime", "torch")
 
@@ -53,7 +53,7 @@ def draft_manifest(learned: Learned, settings: FitSettings) -> Manifest:
             network=settings.training.hidden,
             is_good_only=settings.is_good_only,
             seed=settings.training.seed,
-            data_sha256=digest_of([*learned.learned_from, *learned.kept_apart, *learned.defective]),
+            data_sha256=digest_of([*learned.learned_from, *learned.defective]),
             good_parts=len({sample.part for sample in learned.learned_from}),
             defect_parts=len({(sample.label, sample.part) for sample in learned.defective}),
             versions={"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
@@ -84,23 +84,23 @@ def golden_parts(
     if len({result.outcome for result in results}) < 2:
         raise TrainingError(
             "the model does not tell its own good parts from obvious defects: "
-            "the good parts kept apart for calibration differ too much from those it learned from"
+            "its good parts differ too much from each other, or they are too few"
         )
     return tuple(results), tuple(golden)
 
 
 def _golden_candidates(learned: Learned, random: np.random.Generator) -> Iterator[Frame]:
-    """Frames of both outcomes, one at a time, because they may be large. Parts kept apart come first; where they are so
-    few that all lie near the limit that they set, parts that were learned from follow."""
-    defective = learned.defective[:: max(1, len(learned.defective) // 20)]
-    for samples in (learned.kept_apart, learned.learned_from[:GOLDEN_FROM_LEARNED]):
-        good = LazyFrames(samples)
-        yield from good
-        yield from LazyFrames(defective)
-        for frame in good:
-            yield from (_spoilt(frame, random) for _ in range(GOLDEN_TRIES))
+    """Frames of both outcomes, one at a time, because they may be large; good parts, defective ones, then spoilt ones,
+    the more the longer it takes: with few good parts the limit is wide, and passes many a synthetic defect."""
+    yield from LazyFrames(learned.learned_from[:GOLDEN_GOOD_PARTS])
+    yield from LazyFrames(learned.defective[:: max(1, len(learned.defective) // 20)])
+    for doublings in range(GOLDEN_TRIES):
+        for frame in LazyFrames(learned.learned_from[:GOLDEN_OF_EACH]):
+            yield _spoilt(frame, random, defects=2**doublings)
 
 
-def _spoilt(frame: Frame, random: np.random.Generator) -> Frame:
-    pixels: Pixels = with_defect(frame.pixels, [frame.pixels], random)
-    return Frame(pixels=pixels, source=f"{frame.source} with a synthetic defect")
+def _spoilt(frame: Frame, random: np.random.Generator, *, defects: int) -> Frame:
+    pixels: Pixels = frame.pixels
+    for _ in range(defects):
+        pixels = with_defect(pixels, [frame.pixels], random)
+    return Frame(pixels=pixels, source=f"{frame.source} with {defects} synthetic defects")
