@@ -21,7 +21,7 @@ from training.cells import learn_cells, standardised
 from training.export import to_onnx
 from training.network import EmbeddingNet
 from training.registration import place_good_parts
-from training.unit_space import folds_of, median_picture, unit_space
+from training.unit_space import median_picture, unit_space
 
 WIDTH_PX, HEIGHT_PX = 128, 96
 GOOD_PARTS = 16
@@ -53,9 +53,7 @@ def build_small_model() -> Small:
     frames = [small_frame(part) for part in range(GOOD_PARTS)]
     placer, placed = place_good_parts(frames, SETTINGS)
     pictures = [part.pixels for part in placed]
-    examples = cell_examples(
-        pictures, placer, np.random.default_rng(0), folds=list(folds_of([f"{n}" for n in range(GOOD_PARTS)]))
-    )
+    examples = cell_examples(pictures, placer, np.random.default_rng(0))
     function = learn_cells(examples, seed=0, description="", steps=150)
     values = np.stack([function.of(part.astype(np.float32)) for part in examples.good])
     torch.manual_seed(0)

@@ -37,7 +37,9 @@ def _small_and_alone() -> Iterator[None]:
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("training.batches.POOL_SIZE", 2000)
-        patch.setattr("training.maps.SYNTHETIC_AT_LEAST", 100)
+        patch.setattr("training.cell_examples.SYNTHETIC_AT_LEAST", 100)
+        patch.setattr("training.cell_examples.DISTURBED_AT_LEAST", 40)
+        patch.setattr("training.cells.BATCH", 256)
         yield
     torch.set_num_threads(threads)
 
@@ -99,10 +101,10 @@ def test_the_manifest_says_what_the_model_was_made_from(whole: Fitted, dataset: 
 def test_every_good_part_sets_the_limit_by_a_model_that_had_not_seen_it(whole: Fitted) -> None:
     learned = whole.learned
     assert [part.sample for part in whole.calibration] == learned.learned_from
-    assert [part.distance for part in whole.calibration] == pytest.approx(learned.fresh_distances)
+    assert [part.distance for part in whole.calibration] == pytest.approx(learned.fresh.good)
     seen = np.linalg.norm(learned.embeddings_good - whole.bundle.centroids.good, axis=1)
-    assert np.median(learned.fresh_distances) > np.median(seen)  # what was seen looks nearer than it is
-    assert whole.limit.distance >= learned.fresh_distances.max()
+    assert np.median(learned.fresh.good) > np.median(seen)  # what was seen looks nearer than it is
+    assert whole.limit.distance >= learned.fresh.good.max()
 
 
 def test_the_model_tells_defects_from_good_parts(whole: Fitted, dataset: DataSet) -> None:
@@ -190,7 +192,7 @@ def test_pictures_of_one_part_count_as_one_part(dataset: DataSet) -> None:
     twice = tuple(replace(sample, part=f"part {number // 2}") for number, sample in enumerate(good))
     fitted = fitted_to(DataSet(root=dataset.root, train=twice, test=()))
     assert fitted.limit.parts == 4
-    assert fitted.limit.distance >= fitted.learned.fresh_distances.max()
+    assert fitted.limit.distance >= fitted.learned.fresh.good.max()
 
 
 def test_grey_pictures_make_a_model_without_the_colour_channels(tmp_path: Path, dataset: DataSet) -> None:

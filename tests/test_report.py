@@ -51,10 +51,10 @@ def test_the_promise_is_told_in_parts_of_a_thousand() -> None:
 
 
 def test_a_promise_that_too_few_parts_allow_says_how_many_it_takes_and_what_a_margin_is() -> None:
-    words = promise_of(cross_fitted_limit(range(1, 53), overkill=0.01, folds=5))
+    words = promise_of(cross_fitted_limit(range(52), [99.0], overkill=0.01, folds=5))
     assert "about 19 are expected" in words
     assert "1.0 % was asked for; that takes 99 good parts, and the 52 that there are allow no better" in words
-    assert "a margin is no guarantee" in words
+    assert "widened so that copies of the good parts in a little worse light, place and focus pass" in words
 
 
 def test_escapes_and_overkills_are_shown_worst_first() -> None:

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import beta, t
+from scipy.stats import beta
 
 from edge.manifest import LimitRule
 
 CONFIDENCE = 0.95
-SMALLEST_DISTANCE = 1e-6  # of which a logarithm is taken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +35,7 @@ class Limit:
         if self.is_short:
             words += f"\n  {self.target:.1%} was asked for; that takes {parts_for(self.target)} good parts"
         if self.rule == "with_margin":
-            words += f"\n  the limit has a margin for {self.target:.1%}, {MARGIN}; a margin is no guarantee"
+            words += f"\n  the limit was widened {MARGIN}: a margin, no guarantee"
         return words
 
     @property
@@ -46,7 +45,7 @@ class Limit:
 
 
 CONDITION = " (if the model of all parts places none farther off than they do)"
-MARGIN = "as if logarithms of good parts' distances were normally distributed"
+MARGIN = "so that copies of the good parts in a little worse light, place and focus pass as well"
 
 
 def parts_for(overkill: float) -> int:
@@ -54,11 +53,14 @@ def parts_for(overkill: float) -> int:
     return math.ceil(round(1 / overkill, 9)) - 1
 
 
-def cross_fitted_limit(good_distances: Sequence[float], *, overkill: float, folds: int) -> Limit:
-    """The ⌈(n+1)(1-α)⌉-th smallest of n good parts' distances, each from a model that had not seen the part; with too
-    few parts for α the largest, or the margin of `prediction_bound` where that is larger.
+def cross_fitted_limit(
+    good_distances: Sequence[float], disturbed_distances: Sequence[float] = (), *, overkill: float, folds: int
+) -> Limit:
+    """The ⌈(n+1)(1-α)⌉-th smallest of n good parts' distances, each from a model that had not seen the part.
 
-    folds: how many models there were; each had not seen one fold. An infinite distance (a good part that could not be
+    With too few parts for α the largest; or, where that is larger, what lets 1-α of the disturbed copies of good parts
+    pass, each likewise from a model that had not seen the part: what a few parts show of one day is not all there is.
+    folds: how many models there were, each without one fold. An infinite distance (a good part that could not be
     judged) counts as rejected. Raises ValueError for no parts, or when so many could not be judged that there is no
     finite limit.
     """
@@ -66,13 +68,16 @@ def cross_fitted_limit(good_distances: Sequence[float], *, overkill: float, fold
     parts = len(distances)
     if parts == 0:
         raise ValueError("no good parts to calibrate with")
-    exact = round((parts + 1) * (1 - overkill), 9)  # 25 · (1 - 0.44) is 14.000000000000002 to a computer
-    rank = min(math.ceil(exact), parts)
-    ranked = float(distances[rank - 1])
+    rank = _rank(parts, overkill)
+    ranked = float(distances[min(rank, parts) - 1])
     if not math.isfinite(ranked):
         unjudged = int(np.isinf(distances).sum())
         raise ValueError(f"{unjudged} of {parts} good parts could not be judged")
-    distance = max(ranked, prediction_bound(distances, overkill=overkill)) if exact > parts else ranked
+    distance = ranked
+    if rank > parts and len(disturbed_distances):
+        disturbed = np.sort(np.asarray(disturbed_distances, dtype=float))
+        distance = max(ranked, float(disturbed[min(_rank(len(disturbed), overkill), len(disturbed)) - 1]))
+    rank = min(rank, parts)
     return Limit(
         distance=distance,
         target=overkill,
@@ -81,6 +86,13 @@ def cross_fitted_limit(good_distances: Sequence[float], *, overkill: float, fold
         parts=parts,
         rule="with_margin" if distance > ranked else "ranked",
     )
+
+
+def _rank(count: int, overkill: float) -> int:
+    """Of the smallest of so many distances that a further one exceeds with a probability of at most α; more than the
+    count where they are too few."""
+    exact = round((count + 1) * (1 - overkill), 9)  # 25 · (1 - 0.44) is 14.000000000000002 to a computer
+    return math.ceil(exact)
 
 
 def worst_overkill(parts: int, rank: int, *, folds: int) -> float:
@@ -95,20 +107,6 @@ def worst_overkill(parts: int, rank: int, *, folds: int) -> float:
     if parts % folds == 0:
         worst = min(worst, 2 * (1 - rank / (parts + 1)) + (1 - folds / parts) / (folds + 1))
     return min(worst, 1.0)
-
-
-def prediction_bound(distances: Sequence[float], *, overkill: float) -> float:
-    """Upper bound for the next distance, by Student's t on logarithms; zero for fewer than two.
-
-    Where logarithms are normally distributed the next one exceeds it with a probability of exactly α: mean + t · s ·
-    √(1 + 1/n), with t of n-1 degrees of freedom (Hahn and Meeker, Statistical Intervals, 1991).
-    """
-    logarithms = np.log(np.maximum(np.asarray(distances, dtype=float), SMALLEST_DISTANCE))
-    count = len(logarithms)
-    if count < 2:
-        return 0.0
-    reach = float(t.ppf(1 - overkill, count - 1)) * math.sqrt(1 + 1 / count)
-    return math.exp(float(logarithms.mean()) + reach * float(logarithms.std(ddof=1)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

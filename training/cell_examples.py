@@ -14,7 +14,7 @@ from edge.variables import variable_count
 from training.disturbances import disturbed_a_little
 from training.progress import progress
 from training.synthesis import with_defect
-from training.unit_space import median_picture, unit_space
+from training.unit_space import folds_of, median_picture, unit_space
 
 SYNTHETIC_PER_PART = 8
 SYNTHETIC_AT_LEAST, SYNTHETIC_AT_MOST = 400, 2400
@@ -58,11 +58,11 @@ def cell_examples(
     placer: Placer,
     random: np.random.Generator,
     *,
-    folds: Sequence[npt.NDArray[np.intp]],
+    folds: Sequence[npt.NDArray[np.intp]] | None = None,
 ) -> CellExamples:
     """Variables of good, disturbed and defective working pictures, by references that had not seen them.
 
-    folds: as of `folds_of`, the numbers of pictures that are left out together.
+    folds: as of `folds_of`, the numbers of pictures that are left out together; None: each shows another part.
     """
     settings, count = placer.settings, len(pictures)
     picture = median_picture(pictures)
@@ -73,6 +73,7 @@ def cell_examples(
         np.empty((length, *shape), np.float16) for length in (count, len(disturbed_of), len(defective_of))
     )
     is_changed = np.zeros((len(defective_of), *shape[:2]), np.bool_)
+    folds = list(folds_of([str(number) for number in range(count)])) if folds is None else folds
     for left_out in progress(folds, "measuring cells"):
         seen = [part for number, part in enumerate(pictures) if number not in set(left_out)]
         variables = unit_space(seen, settings, picture).variables(settings)

@@ -92,7 +92,7 @@ def as_text(done: Sequence[Drawn], *, overkill: float) -> str:
     promise = (
         f"expected, guaranteed: the overkill that so many parts allow to promise, on average over draws; guaranteed"
         f"{CONDITION}. {overkill:.1%} was asked for; that takes {parts_for(overkill)} parts. Where there are fewer the "
-        f"limit may have a margin, {MARGIN}, which is no guarantee."
+        f"limit may be widened {MARGIN}: a margin, no guarantee."
     )
     return "\n\n".join([tables.NOTE, tables.table(HEAD, rows), promise])
 

@@ -52,7 +52,7 @@ def fit(dataset: DataSet, settings: FitSettings) -> Fitted:
         sha256="",
     )
     calibration = _as_if_fresh(judge_all(Inspector(draft, embedder), learned.learned_from), learned)
-    limit = _calibrated(calibration, settings.overkill, folds=len(learned.good.folds))
+    limit = _calibrated(calibration, learned, settings.overkill)
     draft = _with_limit(draft, limit)
     results, golden = golden_parts(Inspector(draft, embedder), learned, seed=settings.training.seed)
     archive = encode(
@@ -82,17 +82,22 @@ def _as_if_fresh(judged: Sequence[Judged], learned: Learned) -> list[Judged]:
         part
         if part.verdict.distance is None
         else replace(part, verdict=replace(part.verdict, distance=float(distance)))
-        for part, distance in zip(judged, learned.fresh_distances, strict=True)
+        for part, distance in zip(judged, learned.fresh.good, strict=True)
     ]
 
 
-def _calibrated(calibration: Sequence[Judged], overkill: float, *, folds: int) -> Limit:
+def _calibrated(calibration: Sequence[Judged], learned: Learned, overkill: float) -> Limit:
     """A part of several pictures is as far off as the farthest of them: one is enough to reject it."""
     farthest: dict[str, float] = {}
     for part in calibration:
         farthest[part.sample.part] = max(part.distance, farthest.get(part.sample.part, 0.0))
     try:
-        return cross_fitted_limit([*farthest.values()], overkill=overkill, folds=folds)
+        return cross_fitted_limit(
+            [*farthest.values()],
+            [float(distance) for distance in learned.fresh.disturbed],
+            overkill=overkill,
+            folds=len(learned.good.folds),
+        )
     except ValueError as error:
         reasons = sorted({str(part.verdict.reason) for part in calibration if part.verdict.distance is None})
         raise TrainingError(f"no limit can be set: {error} ({', '.join(reasons)})") from error

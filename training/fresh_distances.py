@@ -4,19 +4,16 @@ Parts kept apart would tell the same and teach nothing; of ten parts none can be
 parts is measured by a network that was trained without it, on maps that were cross-fitted already (`maps.py`).
 """
 
-from dataclasses import replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from edge.frame import Pixels
 from edge.settings import Grid
 from edge.variables import FloatArray
 from training.batches import Batches, LabelledMaps
-from training.loop import Trained, TrainingSettings, embed, train
+from training.loop import TrainingSettings, embed, train
 from training.maps import GoodParts
 from training.synthesis import MapPool
-
-FOLD_STEPS = 500  # a third of the usual number: distances come out alike once they are put on one scale
 
 
 def pool_of(good: GoodParts, is_seen: np.ndarray | None = None) -> MapPool:
@@ -29,39 +26,34 @@ def pool_of(good: GoodParts, is_seen: np.ndarray | None = None) -> MapPool:
     )
 
 
-def fresh_distances(
-    good: GoodParts, labelled: LabelledMaps | None, trained: Trained, grid: Grid, settings: TrainingSettings
-) -> FloatArray:
-    """(N,) distance of every good picture from a network that had not seen its part, on the scale of the trained one.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreshDistances:
+    """good: (N,) of every good picture. disturbed: (M,) of the disturbed ones. Each by a network that had not seen the
+    part."""
 
-    Networks differ in how far they spread what they embed; the usual distance (median) of the disturbed good parts that
-    a network has learned from is its unit.
+    good: FloatArray
+    disturbed: FloatArray
+
+
+def fresh_distances(
+    good: GoodParts, labelled: LabelledMaps | None, grid: Grid, settings: TrainingSettings
+) -> FreshDistances:
+    """A network for each fold.
+
+    They are trained exactly as the model's own is: a shorter training gives another scale, and learns parts by heart
+    less.
     """
-    distances = np.zeros(len(good.maps), np.float32)
-    everything = np.ones(len(good.maps), np.bool_)
-    unit = _unit(trained, good, everything)
-    shorter = replace(settings, steps=min(FOLD_STEPS, settings.steps))
+    found = FreshDistances(
+        good=np.zeros(len(good.maps), np.float32), disturbed=np.zeros(len(good.disturbed), np.float32)
+    )
     labels = 0 if labelled is None else len(np.unique(labelled.labels))
     for left_out in good.folds:
-        is_seen = everything.copy()
+        is_seen = np.ones(len(good.maps), np.bool_)
         is_seen[left_out] = False
         batches = Batches(pool_of(good, is_seen), labelled, size=settings.batch, seed=settings.seed)
-        other = train(batches, grid, labels=labels, settings=shorter)
-        distances[left_out] = _distances(other, good, is_seen, left_out) * (unit / _unit(other, good, is_seen))
-    return distances
-
-
-def _unit(trained: Trained, good: GoodParts, is_seen: np.ndarray) -> float:
-    seen = np.flatnonzero(is_seen)
-    disturbed = good.disturbed[np.isin(good.disturbed_of, seen)]
-    return float(np.median(_far(trained, good.maps[seen], disturbed)))
-
-
-def _distances(trained: Trained, good: GoodParts, is_seen: np.ndarray, left_out: np.ndarray) -> FloatArray:
-    return _far(trained, good.maps[is_seen], good.maps[left_out])
-
-
-def _far(trained: Trained, centre: Pixels, maps: Pixels) -> FloatArray:
-    """(M,) distances of maps from the mean embedding of others."""
-    embeddings = embed(trained.network, maps)  # (M, 128)
-    return np.asarray(np.linalg.norm(embeddings - embed(trained.network, centre).mean(axis=0), axis=1))
+        network = train(batches, grid, labels=labels, settings=settings).network
+        centre = embed(network, good.maps[is_seen]).mean(axis=0)
+        disturbed = np.flatnonzero(np.isin(good.disturbed_of, left_out))
+        found.good[left_out] = np.linalg.norm(embed(network, good.maps[left_out]) - centre, axis=1)
+        found.disturbed[disturbed] = np.linalg.norm(embed(network, good.disturbed[disturbed]) - centre, axis=1)
+    return found

@@ -1,7 +1,7 @@
 """From a data set to a trained network and its embeddings."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,9 +12,11 @@ from edge.variables import FloatArray
 from training.alignment_mode import ModeChoice, choose_mode
 from training.batches import Batches, LabelledMaps
 from training.dataset import GOOD, DataSet, LazyFrames, Sample
-from training.fresh_distances import fresh_distances, pool_of
+from training.fresh_distances import FreshDistances, fresh_distances, pool_of
 from training.loop import Trained, TrainingSettings, embed, train
 from training.maps import GoodParts, labelled_maps, learn_good_parts
+
+FEW_PARTS, FEW_PARTS_STEPS = 30, 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +36,8 @@ class FitSettings:
 class Learned:
     """What training gives.
 
-    embeddings_good: (N, 128). embeddings_defects: by label, (M, 128). fresh_distances: (N,) of the good pictures, by
-    models that had not seen the part.
+    embeddings_good: (N, 128). embeddings_defects: by label, (M, 128). fresh: distances by models that
+    had not seen the part, in the order of learned_from and of good.disturbed.
     """
 
     settings: MapSettings
@@ -47,7 +49,7 @@ class Learned:
     trained: Trained
     embeddings_good: FloatArray
     embeddings_defects: dict[str, FloatArray]
-    fresh_distances: FloatArray
+    fresh: FreshDistances
 
     @property
     def centroids(self) -> Centroids:
@@ -76,8 +78,9 @@ def learn(dataset: DataSet, settings: FitSettings) -> Learned:
     labels = () if settings.is_good_only else dataset.labels
     defective = [sample for sample in dataset.train if sample.label in labels]
     labelled = _labelled(defective, labels, good, map_settings)
+    teaching = _for_few(settings.training, parts=len({sample.part for sample in learned_from}))
     batches = Batches(pool_of(good), labelled, size=settings.training.batch, seed=seed)
-    trained = train(batches, map_settings.grid, labels=len(labels), settings=settings.training)
+    trained = train(batches, map_settings.grid, labels=len(labels), settings=teaching)
     return Learned(
         settings=map_settings,
         alignment=choice,
@@ -88,8 +91,13 @@ def learn(dataset: DataSet, settings: FitSettings) -> Learned:
         trained=trained,
         embeddings_good=embed(trained.network, good.maps),
         embeddings_defects=_embeddings_by_label(trained, labelled, labels),
-        fresh_distances=fresh_distances(good, labelled, trained, map_settings.grid, settings.training),
+        fresh=fresh_distances(good, labelled, map_settings.grid, teaching),
     )
+
+
+def _for_few(settings: TrainingSettings, *, parts: int) -> TrainingSettings:
+    """Few parts are soon known by heart: longer training only makes all others look farther off."""
+    return replace(settings, steps=min(settings.steps, FEW_PARTS_STEPS)) if parts < FEW_PARTS else settings
 
 
 def _labelled(

@@ -85,7 +85,7 @@ def promise_of(limit: Limit) -> str:
             f"{limit.parts} that there are allow no better."
         )
     if limit.rule == "with_margin":
-        words += f" The limit has a margin for {100 * limit.target:.1f} %, {MARGIN}; a margin is no guarantee."
+        words += f" The limit was widened {MARGIN}: a margin, no guarantee."
     return words
 
 
