@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import cv2
 import numpy as np
@@ -23,6 +25,8 @@ from training.evaluate import evaluate, judge_all
 from training.fit import Fitted, fit
 from training.learn import FitSettings
 from training.loop import LossName, TrainingSettings
+from training.maps import GoodParts
+from training.packing import map_mean_limit
 from training.report import metrics_of, report_of
 
 SMALL = MapSettings(grid=Grid(rows=16, columns=18))
@@ -215,3 +219,12 @@ def test_pictures_that_have_nothing_in_common_are_refused(tmp_path: Path) -> Non
     with pytest.raises(TrainingError) as caught:
         fitted_to(dataset)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("parts", "is_widened"), [(3, True), (29, True), (30, False)])
+def test_the_map_limit_of_few_parts_leaves_room_for_disturbed_copies(parts: int, is_widened: bool) -> None:
+    maps = np.full((parts, 4, 4), 40, np.uint8)
+    disturbed = np.stack([np.full((4, 4), level, np.uint8) for level in (20, 60) * 30])
+    good = cast("GoodParts", SimpleNamespace(maps=maps, disturbed=disturbed))
+    assert (map_mean_limit(good) > 60) is is_widened
+    assert map_mean_limit(good) <= 250

@@ -15,10 +15,12 @@ from edge.variables import grey_of
 from edge.verdict import Outcome
 from training.dataset import LazyFrames, digest_of
 from training.errors import TrainingError
-from training.learn import FitSettings, Learned
+from training.learn import FEW_PARTS, FitSettings, Learned
+from training.maps import GoodParts
 from training.synthesis import with_defect
 
 MAP_MEAN_DEVIATIONS = 10.0
+LARGEST_MAP_MEAN = 250.0
 PROVISIONAL = 1e9  # the limit while the limit is being found
 GOLDEN_OF_EACH = 2
 LARGE_PICTURE_PIXELS = 4_000_000  # several of them would make the bundle unwieldy
@@ -30,7 +32,6 @@ VERSIONS = ("numpy", "opencv-python-headless", "onnx", "onnxruntime", "torch")
 
 def draft_manifest(learned: Learned, settings: FitSettings) -> Manifest:
     """Everything but limit, golden results and file list, which are found with its help."""
-    map_means = learned.good.maps.mean(axis=(1, 2))
     return Manifest(
         product=settings.product,
         serial=settings.serial,
@@ -43,7 +44,7 @@ def draft_manifest(learned: Learned, settings: FitSettings) -> Manifest:
             overkill_target=settings.overkill,
             overkill_guarantee=1.0,
             calibration_parts=1,
-            map_mean=min(float(map_means.mean() + MAP_MEAN_DEVIATIONS * map_means.std()), 250.0),
+            map_mean=map_mean_limit(learned.good),
             smallest_fit=learned.good.smallest_fit,
         ),
         labels=tuple(learned.embeddings_defects),
@@ -59,6 +60,14 @@ def draft_manifest(learned: Learned, settings: FitSettings) -> Manifest:
             versions={"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
         ),
     )
+
+
+def map_mean_limit(good: GoodParts) -> float:
+    """The largest mean of a map, in levels, that is still of such a part. The spread of a few parts is known too badly
+    to be multiplied; their disturbed copies count as well."""
+    means = good.maps.mean(axis=(1, 2))
+    known = means if len(means) >= FEW_PARTS else np.concatenate([means, good.disturbed.mean(axis=(1, 2))])
+    return min(float(means.mean() + MAP_MEAN_DEVIATIONS * known.std()), LARGEST_MAP_MEAN)
 
 
 def golden_parts(
