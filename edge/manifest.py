@@ -18,6 +18,7 @@ MANIFEST = "manifest.json"
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Label = Annotated[str, Field(min_length=1, max_length=64)]
+LimitRule = Literal["split", "ranked", "with_margin"]
 
 
 class FileEntry(Strict):
@@ -42,8 +43,14 @@ class LimitRecord(Strict):
     distance: float = Field(gt=0, description="in use: larger is NG")
     calibrated: float = Field(gt=0, description="as calibrated; stays when somebody moves the limit")
     overkill_target: Share = Field(description="asked for")
-    overkill_guarantee: Share = Field(description="what the number of calibration parts allows")
+    overkill_guarantee: Share = Field(description="the most, on average; on what condition the rule says")
     calibration_parts: int = Field(ge=1)
+    rule: LimitRule = Field(
+        default="split",
+        description="split: by rank of distances of parts that training never saw, no condition; ranked: by rank of "
+        "cross-fitted distances, if the model of all parts is no worse than those of a part of them; with_margin: "
+        "likewise, and widened so that disturbed copies of the good parts pass",
+    )
     map_mean: float = Field(gt=0, le=255, description="a map with a larger mean is of something else")
     smallest_fit: float = Field(ge=-1, le=1, description="a worse alignment is a FAULT")
 

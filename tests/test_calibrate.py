@@ -1,6 +1,7 @@
 """The limit keeps its promise, and the intervals are exact."""
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -9,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from training.calibrate import Rate, conformal_limit
+from training.calibrate import Limit, Rate, cross_fitted_limit, worst_overkill
+from training.unit_space import folds_of
 
 DISTANCES = st.lists(st.floats(0, 1e6), min_size=1, max_size=80)
 SHARES = st.integers(1, 99).map(lambda percent: Fraction(percent, 100))
@@ -23,21 +25,26 @@ def rank_by_trying(parts: int, overkill: Fraction) -> int:
     return parts
 
 
+def limit_of(distances: Sequence[float], overkill: float | Fraction, *, folds: int = 5) -> Limit:
+    return cross_fitted_limit(distances, overkill=float(overkill), folds=folds)
+
+
 @given(parts=st.integers(1, 300), overkill=SHARES)
-def test_the_rank_is_the_smallest_that_keeps_the_promise(parts: int, overkill: Fraction) -> None:
-    limit = conformal_limit(range(1, parts + 1), overkill=float(overkill))
-    assert limit.distance == rank_by_trying(parts, overkill)
-    assert limit.guarantee == pytest.approx(1 - limit.distance / (parts + 1))
+def test_the_rank_is_the_smallest_that_keeps_the_overkill(parts: int, overkill: Fraction) -> None:
+    limit = limit_of(range(1, parts + 1), overkill)
+    rank = rank_by_trying(parts, overkill)
+    assert limit.distance == rank
+    assert limit.expected == pytest.approx(1 - rank / (parts + 1))
     assert limit.parts == parts
 
 
 @given(distances=DISTANCES, overkill=SHARES)
-def test_the_limit_is_one_of_the_distances_and_their_order_does_not_matter(
+def test_no_more_of_the_parts_lie_beyond_the_limit_than_were_asked_for_and_their_order_does_not_matter(
     distances: list[float], overkill: Fraction
 ) -> None:
-    limit = conformal_limit(distances, overkill=float(overkill))
+    limit = limit_of(distances, overkill)
     assert limit.distance in distances
-    assert conformal_limit(distances[::-1], overkill=float(overkill)) == limit
+    assert limit_of(distances[::-1], overkill) == limit
     rejected = sum(distance > limit.distance for distance in distances)
     assert rejected <= overkill * (len(distances) + 1)
 
@@ -47,38 +54,98 @@ def test_who_allows_more_overkill_gets_no_wider_limit(
     distances: list[float], shares: tuple[Fraction, Fraction]
 ) -> None:
     strict, lax = sorted(shares)
-    assert (
-        conformal_limit(distances, overkill=float(lax)).distance
-        <= conformal_limit(distances, overkill=float(strict)).distance
-    )
+    assert limit_of(distances, lax).distance <= limit_of(distances, strict).distance
 
 
-@pytest.mark.parametrize(("parts", "overkill"), [(60, 0.05), (30, 0.1), (52, 0.02), (9, 0.02)])
-def test_new_good_parts_are_rejected_as_often_as_promised(parts: int, overkill: float) -> None:
+@pytest.mark.parametrize(("parts", "overkill"), [(60, 0.05), (30, 0.1), (52, 0.02), (120, 0.01)])
+def test_new_good_parts_are_rejected_as_often_as_expected(parts: int, overkill: float) -> None:
     random = np.random.default_rng(parts)
-    draws, rejected, promised = 4000, 0.0, 0.0
+    draws, rejected, expected = 3000, 0.0, 0.0
     for _ in range(draws):
-        limit = conformal_limit(random.exponential(size=parts), overkill=overkill)
+        limit = limit_of(random.exponential(size=parts), overkill)
         rejected += math.exp(-limit.distance) / draws  # the exact share of new parts beyond it
-        promised = limit.guarantee
-    assert rejected == pytest.approx(promised, rel=0.08)
+        expected = limit.expected
+    assert rejected == pytest.approx(expected, rel=0.09)
+
+
+@pytest.mark.parametrize(("parts", "overkill"), [(5, 0.02), (7, 0.02), (10, 0.02), (20, 0.1), (52, 0.05), (203, 0.01)])
+def test_a_model_of_all_parts_keeps_the_guarantee_of_those_of_some(parts: int, overkill: float) -> None:
+    """A model is the mean of what it has seen, and a part's distance how far it lies from it, in ten dimensions."""
+    random = np.random.default_rng(parts)
+    rejected = []
+    for _ in range(200):
+        seen, new = random.normal(size=(parts, 10)), random.normal(size=(100, 10))
+        distances = np.zeros(parts)
+        for left_out in folds_of([str(number) for number in range(parts)]):
+            rest = np.delete(seen, left_out, axis=0)
+            distances[left_out] = np.linalg.norm(seen[left_out] - rest.mean(axis=0), axis=1)
+        limit = limit_of(distances, overkill)
+        rejected.append(float((np.linalg.norm(new - seen.mean(axis=0), axis=1) > limit.distance).mean()))
+    assert 0 < limit.expected < limit.guarantee < 1
+    spread = 3 * float(np.std(rejected)) / math.sqrt(len(rejected))
+    assert np.mean(rejected) <= limit.expected + spread  # the model of all parts is the better one
+
+
+@pytest.mark.parametrize("parts", [3, 5, 10, 50, 200])
+def test_the_guarantee_is_never_better_than_what_is_expected_and_for_one_part_a_fold_it_is_twice_that(
+    parts: int,
+) -> None:
+    for rank in range(1, parts + 1):
+        expected = 1 - rank / (parts + 1)
+        assert worst_overkill(parts, rank, folds=parts) == pytest.approx(min(1.0, 2 * expected))  # the jackknife+
+        assert expected <= worst_overkill(parts, rank, folds=min(5, parts)) <= 1
 
 
 def test_too_few_parts_give_the_largest_distance_and_say_what_it_promises() -> None:
-    limit = conformal_limit([3.0, 1.0, 2.0], overkill=0.02)
-    assert (limit.distance, limit.target, limit.guarantee) == (3.0, 0.02, 0.25)
+    limit = limit_of([3.0, 1.0, 2.0], 0.02)
+    assert (limit.distance, limit.target, limit.expected, limit.rule) == (3.0, 0.02, 0.25, "ranked")
+    assert limit.guarantee == pytest.approx(0.5)
+
+
+@given(distances=DISTANCES, disturbed=DISTANCES, shares=st.tuples(SHARES, SHARES))
+def test_disturbed_copies_only_widen_and_only_where_parts_are_too_few(
+    distances: list[float], disturbed: list[float], shares: tuple[Fraction, Fraction]
+) -> None:
+    strict, lax = (cross_fitted_limit(distances, disturbed, overkill=float(share), folds=5) for share in sorted(shares))
+    plain = limit_of(distances, strict.target)
+    assert plain.distance <= strict.distance in {plain.distance, *disturbed}
+    assert (strict.rule == "with_margin") is (strict.distance > plain.distance)
+    assert strict.is_short or strict.rule == "ranked"
+    assert lax.distance <= strict.distance
+    assert (strict.expected, strict.guarantee) == (plain.expected, plain.guarantee)  # a margin promises nothing
+
+
+def test_the_margin_lets_the_share_asked_for_of_disturbed_copies_pass() -> None:
+    limit = cross_fitted_limit([3.0, 1.0, 2.0], range(1, 200), overkill=0.05, folds=3)
+    assert (limit.distance, limit.rule) == (190.0, "with_margin")
+    assert cross_fitted_limit([3.0, 1.0, 2.0], [math.inf, 1.0], overkill=0.6, folds=3).distance == 2.0
 
 
 def test_a_part_that_could_not_be_judged_counts_as_rejected() -> None:
     distances = [*range(1, 50), math.inf]
-    assert conformal_limit(distances, overkill=0.04).distance == 49
+    assert limit_of(distances, 0.04).distance == 49
     with pytest.raises(ValueError, match="1 of 50 good parts"):
-        conformal_limit(distances, overkill=0.01)
+        limit_of(distances, 0.01)
 
 
 def test_no_parts_give_no_limit() -> None:
     with pytest.raises(ValueError, match="no good parts"):
-        conformal_limit([], overkill=0.02)
+        limit_of([], 0.02)
+
+
+def test_the_words_for_enough_parts_hold_what_is_expected_and_guaranteed() -> None:
+    words = str(limit_of(range(1, 201), 0.02))
+    assert words.startswith("limit 197.000 from 200 good parts, each judged by a model that had not seen it: 2.0%")
+    assert "at most 7.8% guaranteed (if the model of all parts" in words
+    assert "asked for" not in words
+    assert "margin" not in words
+
+
+def test_the_words_for_few_parts_say_what_it_takes_and_that_a_margin_is_no_guarantee() -> None:
+    words = str(cross_fitted_limit([1.0, 2.0, 1.5, 1.2, 1.1], [3.0], overkill=0.01, folds=5))
+    assert "16.7% overkill expected, at most 33.3% guaranteed" in words
+    assert "1.0% was asked for; that takes 99 good parts" in words
+    assert "a margin, no guarantee" in words
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ def test_few_parts_prints_a_row_a_number_and_the_promise(
     def fake(dataset: DataSet, settings: FitSettings) -> object:
         seen.append(len(dataset.train))
         assert settings.is_good_only
-        limit = Limit(distance=1.0, target=settings.overkill, guarantee=0.5, parts=1)
+        limit = Limit(distance=1.0, target=settings.overkill, expected=0.25, guarantee=0.5, parts=1, rule="ranked")
         return SimpleNamespace(inspector=small_model.inspector, bundle=small_model.bundle, limit=limit)
 
     monkeypatch.setattr(models, "fit", fake)
@@ -122,7 +122,7 @@ def test_few_parts_prints_a_row_a_number_and_the_promise(
     assert seen == [5, 5, 6, 6]
     assert "| set | 5 | 2 |" in printed
     assert "50.0 (50.0 to 50.0) %" in printed
-    assert "1.0% was asked for; that takes 99 parts for the limit alone" in printed
+    assert "1.0% was asked for; that takes 99 parts." in printed
 
 
 def test_more_parts_than_there_are_cannot_be_drawn(small_set: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from edge.inspection import Inspection, StageTimes
 from edge.verdict import Outcome, Reason, Verdict, fault
-from training.calibrate import conformal_limit
+from training.calibrate import cross_fitted_limit
 from training.dataset import Sample
 from training.evaluate import Judged
 from training.gallery import PER_SECTION, scale_bar, scale_steps, sections_of, unusual_good_parts
@@ -42,15 +42,19 @@ def shown(parts: list[Judged]) -> dict[str, list[str]]:
 
 
 def test_the_promise_is_told_in_parts_of_a_thousand() -> None:
-    words = promise_of(conformal_limit(range(100), overkill=0.02)).replace("\N{NO-BREAK SPACE}", " ")
-    assert words == "Of 1,000 good parts like these, at most about 20 will be rejected (2.0 %)."
+    limit = cross_fitted_limit(range(100), overkill=0.02, folds=5)
+    words = promise_of(limit).replace("\N{NO-BREAK SPACE}", " ")
+    assert words.startswith("Of 1,000 good parts like these, about 20 are expected to be rejected (2.0 %).")
+    assert "Guaranteed, on average, are at most 114 (11.4 %) (if the model of all parts places none farther" in words
+    assert "asked for" not in words
+    assert "margin" not in words
 
 
-def test_a_promise_that_too_few_parts_allow_says_how_many_it_takes() -> None:
-    words = promise_of(conformal_limit(range(52), overkill=0.01))
-    assert "at most about 19 will be rejected" in words
-    assert "1.0 % was asked for; that takes 99 good parts kept apart" in words
-    assert "the 52 that there are allow no better promise than 1.9 %" in words
+def test_a_promise_that_too_few_parts_allow_says_how_many_it_takes_and_what_a_margin_is() -> None:
+    words = promise_of(cross_fitted_limit(range(52), [99.0], overkill=0.01, folds=5))
+    assert "about 19 are expected" in words
+    assert "1.0 % was asked for; that takes 99 good parts, and the 52 that there are allow no better" in words
+    assert "widened so that copies of the good parts in a little worse light, place and focus pass" in words
 
 
 def test_escapes_and_overkills_are_shown_worst_first() -> None:

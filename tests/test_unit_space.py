@@ -67,6 +67,11 @@ def test_the_share_that_is_usual_is_met_by_parts_never_seen() -> None:
 
 @pytest.mark.parametrize("count", [1, 3, 5, 23])
 def test_folds_leave_every_part_out_once(count: int) -> None:
-    folds = list(folds_of(count))
+    folds = list(folds_of([f"part {number}" for number in range(count)]))
     assert len(folds) == min(count, 5)
     assert sorted(np.concatenate(folds).tolist()) == list(range(count))
+
+
+def test_pictures_of_one_part_are_left_out_together() -> None:
+    folds = [set(fold.tolist()) for fold in folds_of(["a", "b", "a", "c", "b", "a"])]
+    assert folds == [{0, 2, 5}, {1, 4}, {3}]

@@ -11,7 +11,7 @@ from training.losses import GOOD, SYNTHETIC
 from training.progress import progress
 from training.synthesis import MapPool, MapSynthesis
 
-POOL_SIZE = 24_000  # maps of each kind, made once: drawing from them is cheap
+POOL_SIZE = 12_000  # maps of each kind, made once: drawing from them is cheap
 POOL_CHUNK = 1_000
 QUIET_LEVEL = -255 * FLOOR_SIGMA / (CEILING_SIGMA - FLOOR_SIGMA)  # a cell at its good mean
 DEFECT_EDGE_LEVELS = 70.0  # cells above it belong to the defect, for certain

@@ -1,4 +1,4 @@
-"""From distances to a limit, with the guarantee that the number of parts allows; and rates with exact intervals."""
+"""From distances to a limit, with what the number of parts allows to promise; and rates with exact intervals."""
 
 import math
 from collections.abc import Sequence
@@ -7,39 +7,106 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import beta
 
+from edge.manifest import LimitRule
+
 CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """distance: larger is NG. target: overkill asked for. guarantee: overkill rate promised, on average, for new good
-    parts drawn like the calibration parts; larger than the target where there were too few of them."""
+    """distance: larger is NG. target: overkill asked for. parts: good parts that set it. rule: how.
+
+    expected: overkill of new good parts on average over draws of the parts, if the model of all of them is like those
+    that had not seen some. guarantee: the most it can be on average if it is only no worse than they are.
+    """
 
     distance: float
     target: float
+    expected: float
     guarantee: float
     parts: int
+    rule: LimitRule
+
+    def __str__(self) -> str:
+        words = (
+            f"limit {self.distance:.3f} from {self.parts} good parts, each judged by a model that had not seen it: "
+            f"{self.expected:.1%} overkill expected, at most {self.guarantee:.1%} guaranteed{CONDITION}"
+        )
+        if self.is_short:
+            words += f"\n  {self.target:.1%} was asked for; that takes {parts_for(self.target)} good parts"
+        if self.rule == "with_margin":
+            words += f"\n  the limit was widened {MARGIN}: a margin, no guarantee"
+        return words
+
+    @property
+    def is_short(self) -> bool:
+        """True where there are too few parts for the overkill asked for."""
+        return self.expected > self.target
 
 
-def conformal_limit(good_distances: Sequence[float], *, overkill: float) -> Limit:
-    """Split-conformal limit: the ⌈(n+1)(1-α)⌉-th smallest distance of n good parts that training did not use.
+CONDITION = " (if the model of all parts places none farther off than they do)"
+MARGIN = "so that copies of the good parts in a little worse light, place and focus pass as well"
 
-    A new good part exceeds it with a probability of at most α (Vovk, Gammerman and Shafer, 2005). With too few parts
-    for α the largest distance is taken, and the guarantee is the 1/(n+1) that it gives. An infinite distance (a good
-    part that could not be judged) counts as rejected.
-    Raises ValueError for no parts, or when so many could not be judged that there is no finite limit.
+
+def parts_for(overkill: float) -> int:
+    """How many good parts it takes to rank them for this overkill."""
+    return math.ceil(round(1 / overkill, 9)) - 1
+
+
+def cross_fitted_limit(
+    good_distances: Sequence[float], disturbed_distances: Sequence[float] = (), *, overkill: float, folds: int
+) -> Limit:
+    """The ⌈(n+1)(1-α)⌉-th smallest of n good parts' distances, each from a model that had not seen the part.
+
+    With too few parts for α the largest; or, where that is larger, what lets 1-α of the disturbed copies of good parts
+    pass, each likewise from a model that had not seen the part: what a few parts show of one day is not all there is.
+    folds: how many models there were, each without one fold. An infinite distance (a good part that could not be
+    judged) counts as rejected. Raises ValueError for no parts, or when so many could not be judged that there is no
+    finite limit.
     """
     distances = np.sort(np.asarray(good_distances, dtype=float))
     parts = len(distances)
     if parts == 0:
         raise ValueError("no good parts to calibrate with")
-    exact = round((parts + 1) * (1 - overkill), 9)  # 25 · (1 - 0.44) is 14.000000000000002 to a computer
-    rank = min(math.ceil(exact), parts)
-    distance = float(distances[rank - 1])
-    if not math.isfinite(distance):
+    rank = _rank(parts, overkill)
+    ranked = float(distances[min(rank, parts) - 1])
+    if not math.isfinite(ranked):
         unjudged = int(np.isinf(distances).sum())
-        raise ValueError(f"{unjudged} of {parts} good parts kept apart for calibration could not be judged")
-    return Limit(distance=distance, target=overkill, guarantee=1 - rank / (parts + 1), parts=parts)
+        raise ValueError(f"{unjudged} of {parts} good parts could not be judged")
+    distance = ranked
+    if rank > parts and len(disturbed_distances):
+        disturbed = np.sort(np.asarray(disturbed_distances, dtype=float))
+        distance = max(ranked, float(disturbed[min(_rank(len(disturbed), overkill), len(disturbed)) - 1]))
+    rank = min(rank, parts)
+    return Limit(
+        distance=distance,
+        target=overkill,
+        expected=1 - rank / (parts + 1),
+        guarantee=worst_overkill(parts, rank, folds=min(folds, parts)),
+        parts=parts,
+        rule="with_margin" if distance > ranked else "ranked",
+    )
+
+
+def _rank(count: int, overkill: float) -> int:
+    """Of the smallest of so many distances that a further one exceeds with a probability of at most α; more than the
+    count where they are too few."""
+    exact = round((count + 1) * (1 - overkill), 9)  # 25 · (1 - 0.44) is 14.000000000000002 to a computer
+    return math.ceil(exact)
+
+
+def worst_overkill(parts: int, rank: int, *, folds: int) -> float:
+    """The most overkill, on average over draws of the parts, of a limit at a rank of cross-fitted distances.
+
+    Holds without any assumption for a part that is rejected when the models of the folds reject it together (CV+), and
+    therefore for a model that finds no new part farther off than they do. The smaller of two bounds: twice the mean of
+    the folds' p-values (Vovk and Wang, 2020), and for equal folds that of Barber, Candès, Ramdas and Tibshirani (2021,
+    theorem 4, second term).
+    """
+    worst = 2 * (folds + parts - rank) / (folds + parts)
+    if parts % folds == 0:
+        worst = min(worst, 2 * (1 - rank / (parts + 1)) + (1 - folds / parts) / (folds + 1))
+    return min(worst, 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

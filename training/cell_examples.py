@@ -53,8 +53,17 @@ class CellExamples:
         )
 
 
-def cell_examples(pictures: Sequence[Pixels], placer: Placer, random: np.random.Generator) -> CellExamples:
-    """Variables of good, disturbed and defective working pictures, by references that had not seen them."""
+def cell_examples(
+    pictures: Sequence[Pixels],
+    placer: Placer,
+    random: np.random.Generator,
+    *,
+    folds: Sequence[npt.NDArray[np.intp]] | None = None,
+) -> CellExamples:
+    """Variables of good, disturbed and defective working pictures, by references that had not seen them.
+
+    folds: as of `folds_of`, the numbers of pictures that are left out together; None: each shows another part.
+    """
     settings, count = placer.settings, len(pictures)
     picture = median_picture(pictures)
     defective_of = _spread(count, SYNTHETIC_PER_PART, SYNTHETIC_AT_LEAST, SYNTHETIC_AT_MOST)
@@ -64,7 +73,8 @@ def cell_examples(pictures: Sequence[Pixels], placer: Placer, random: np.random.
         np.empty((length, *shape), np.float16) for length in (count, len(disturbed_of), len(defective_of))
     )
     is_changed = np.zeros((len(defective_of), *shape[:2]), np.bool_)
-    for left_out in progress(list(folds_of(count)), "measuring cells"):
+    folds = list(folds_of([str(number) for number in range(count)])) if folds is None else folds
+    for left_out in progress(folds, "measuring cells"):
         seen = [part for number, part in enumerate(pictures) if number not in set(left_out)]
         variables = unit_space(seen, settings, picture).variables(settings)
         for number in left_out:

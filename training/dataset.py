@@ -26,7 +26,7 @@ from training.regions import Mask, has_description, inspected_pixels
 
 GOOD = "good"
 IGNORED_FOLDERS = frozenset({"ground_truth"})
-SMALLEST_GOOD_PARTS = 5
+SMALLEST_GOOD_PARTS = 3
 TEST_SHARE = 0.2
 SMALLEST_PARTS_TO_HOLD_OUT = 5
 

@@ -15,13 +15,14 @@ import numpy as np
 
 from training.benchmark import tables
 from training.benchmark.models import Division, Kind, Measured, measure
+from training.calibrate import CONDITION, MARGIN, parts_for
 from training.dataset import GOOD, DataSet, check_trainable, open_dataset
 from training.errors import DataSetError
 from training.learn import FitSettings
 from training.loop import TrainingSettings
 from training.tool import note, run_tool, share, whole, write_json
 
-HEAD = ("set", "good parts", "draws", "AUROC", "escapes", "overkill", "promised", "fit, s")
+HEAD = ("set", "good parts", "draws", "AUROC", "escapes", "overkill", "expected", "guaranteed", "fit, s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,14 +84,15 @@ def as_text(done: Sequence[Drawn], *, overkill: float) -> str:
                 tables.estimates(one.auroc for one in figures),
                 tables.rates(one.escapes for one in figures),
                 tables.rates(one.overkills for one in figures),
+                tables.spread([100 * one.limit.expected for one in group], 1, unit=" %"),
                 tables.spread([100 * one.limit.guarantee for one in group], 1, unit=" %"),
                 tables.spread([one.seconds for one in group], 0),
             ]
         )
-    needed = round(1 / overkill) - 1
     promise = (
-        f"promised: the overkill that the parts kept apart for the limit allow to promise, on average over draws. "
-        f"{overkill:.1%} was asked for; that takes {needed} parts for the limit alone."
+        f"expected, guaranteed: the overkill that so many parts allow to promise, on average over draws; guaranteed"
+        f"{CONDITION}. {overkill:.1%} was asked for; that takes {parts_for(overkill)} parts. Where there are fewer the "
+        f"limit may be widened {MARGIN}: a margin, no guarantee."
     )
     return "\n\n".join([tables.NOTE, tables.table(HEAD, rows), promise])
 

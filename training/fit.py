@@ -8,7 +8,7 @@ from edge.drivers import open_embedder
 from edge.drivers.onnx import OnnxEmbedder
 from edge.inspection import Inspector
 from edge.model_store import arm
-from training.calibrate import Limit, conformal_limit
+from training.calibrate import Limit, cross_fitted_limit
 from training.dataset import DataSet
 from training.errors import TrainingError
 from training.evaluate import Judged, judge_all
@@ -51,8 +51,8 @@ def fit(dataset: DataSet, settings: FitSettings) -> Fitted:
         golden=(),
         sha256="",
     )
-    calibration = judge_all(Inspector(draft, embedder), learned.kept_apart)
-    limit = _calibrated(calibration, settings.overkill)
+    calibration = _as_if_fresh(judge_all(Inspector(draft, embedder), learned.learned_from), learned)
+    limit = _calibrated(calibration, learned, settings.overkill)
     draft = _with_limit(draft, limit)
     results, golden = golden_parts(Inspector(draft, embedder), learned, seed=settings.training.seed)
     archive = encode(
@@ -76,9 +76,28 @@ def fit(dataset: DataSet, settings: FitSettings) -> Fitted:
     )
 
 
-def _calibrated(calibration: Sequence[Judged], overkill: float) -> Limit:
+def _as_if_fresh(judged: Sequence[Judged], learned: Learned) -> list[Judged]:
+    """Judgements with the distance that each part has from a model that had not seen it, where it was judged at all."""
+    return [
+        part
+        if part.verdict.distance is None
+        else replace(part, verdict=replace(part.verdict, distance=float(distance)))
+        for part, distance in zip(judged, learned.fresh.good, strict=True)
+    ]
+
+
+def _calibrated(calibration: Sequence[Judged], learned: Learned, overkill: float) -> Limit:
+    """A part of several pictures is as far off as the farthest of them: one is enough to reject it."""
+    farthest: dict[str, float] = {}
+    for part in calibration:
+        farthest[part.sample.part] = max(part.distance, farthest.get(part.sample.part, 0.0))
     try:
-        return conformal_limit([part.distance for part in calibration], overkill=overkill)
+        return cross_fitted_limit(
+            [*farthest.values()],
+            [float(distance) for distance in learned.fresh.disturbed],
+            overkill=overkill,
+            folds=len(learned.good.folds),
+        )
     except ValueError as error:
         reasons = sorted({str(part.verdict.reason) for part in calibration if part.verdict.distance is None})
         raise TrainingError(f"no limit can be set: {error} ({', '.join(reasons)})") from error
@@ -91,6 +110,7 @@ def _with_limit(draft: Bundle, limit: Limit) -> Bundle:
             "calibrated": limit.distance,
             "overkill_guarantee": limit.guarantee,
             "calibration_parts": limit.parts,
+            "rule": limit.rule,
         }
     )
     return replace(draft, manifest=draft.manifest.model_copy(update={"limit": record}))

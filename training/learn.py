@@ -1,7 +1,7 @@
 """From a data set to a trained network and its embeddings."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -11,12 +11,12 @@ from edge.settings import AlignmentMode, MapSettings
 from edge.variables import FloatArray
 from training.alignment_mode import ModeChoice, choose_mode
 from training.batches import Batches, LabelledMaps
-from training.dataset import GOOD, DataSet, LazyFrames, Sample, split_by_part
+from training.dataset import GOOD, DataSet, LazyFrames, Sample
+from training.fresh_distances import FreshDistances, fresh_distances, pool_of
 from training.loop import Trained, TrainingSettings, embed, train
 from training.maps import GoodParts, labelled_maps, learn_good_parts
-from training.synthesis import MapPool
 
-CALIBRATION_SHARE = 0.25
+FEW_PARTS, FEW_PARTS_STEPS = 30, 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,18 +34,22 @@ class FitSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Learned:
-    """What training gives. embeddings_good: (N, 128). embeddings_defects: by label, (M, 128)."""
+    """What training gives.
+
+    embeddings_good: (N, 128). embeddings_defects: by label, (M, 128). fresh: distances by models that
+    had not seen the part, in the order of learned_from and of good.disturbed.
+    """
 
     settings: MapSettings
     alignment: ModeChoice
     learned_from: list[Sample]
-    kept_apart: list[Sample]
     defective: list[Sample]
     first: Frame
     good: GoodParts
     trained: Trained
     embeddings_good: FloatArray
     embeddings_defects: dict[str, FloatArray]
+    fresh: FreshDistances
 
     @property
     def centroids(self) -> Centroids:
@@ -58,33 +62,44 @@ class Learned:
 def learn(dataset: DataSet, settings: FitSettings) -> Learned:
     """Everything up to the trained network and its embeddings."""
     seed = settings.training.seed
-    learned_from, kept_apart = split_by_part(dataset.train_of(GOOD), share=CALIBRATION_SHARE, seed=seed)
+    learned_from = dataset.train_of(GOOD)
     frames = LazyFrames(learned_from)
     first = frames[0]
     map_settings = settings.map if first.is_colour else settings.map.for_grey()
     choice = choose_mode(frames, map_settings) if settings.alignment is None else ModeChoice(mode=settings.alignment)
-    good = learn_good_parts(frames, map_settings.aligned(choice.mode), seed=seed, inspected=dataset.inspected)
+    good = learn_good_parts(
+        frames,
+        map_settings.aligned(choice.mode),
+        parts=[sample.part for sample in learned_from],
+        seed=seed,
+        inspected=dataset.inspected,
+    )
     map_settings = good.placer.settings
     labels = () if settings.is_good_only else dataset.labels
     defective = [sample for sample in dataset.train if sample.label in labels]
     labelled = _labelled(defective, labels, good, map_settings)
-    pool = MapPool(
-        good=good.maps.astype(np.float32), disturbed=good.disturbed.astype(np.float32), residues=good.residues
-    )
-    batches = Batches(pool, labelled, size=settings.training.batch, seed=seed)
-    trained = train(batches, map_settings.grid, labels=len(labels), settings=settings.training)
+    parts = len({sample.part for sample in learned_from})
+    teaching = _for_few(settings.training, parts=parts, labels=len(labels))
+    batches = Batches(pool_of(good), labelled, size=settings.training.batch, seed=seed)
+    trained = train(batches, map_settings.grid, labels=len(labels), settings=teaching)
     return Learned(
         settings=map_settings,
         alignment=choice,
         learned_from=learned_from,
-        kept_apart=kept_apart,
         defective=defective,
         first=first,
         good=good,
         trained=trained,
         embeddings_good=embed(trained.network, good.maps),
         embeddings_defects=_embeddings_by_label(trained, labelled, labels),
+        fresh=fresh_distances(good, labelled, map_settings.grid, teaching),
     )
+
+
+def _for_few(settings: TrainingSettings, *, parts: int, labels: int) -> TrainingSettings:
+    """Few parts are soon known by heart: longer training only makes all others look farther off."""
+    steps = min(settings.steps_for(labels), FEW_PARTS_STEPS)
+    return replace(settings, steps=steps) if parts < FEW_PARTS else settings
 
 
 def _labelled(

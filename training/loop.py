@@ -32,6 +32,12 @@ class LossName(StrEnum):
     TRIPLET = "triplet"
 
 
+# With labelled defects there is something to learn until the loss levels off. From made-up ones alone the network soon
+# learns what is true of these only, and loses what the map knows of others.
+LABELLED_STEPS, LABELLED_RATE = 800, 2e-3
+UNLABELLED_STEPS, UNLABELLED_RATE = 150, 3e-4
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSettings:
     """What a run is made with."""
@@ -45,11 +51,9 @@ class TrainingSettings:
     margin: float = 10.0  # of siamese and triplet, in units of the embedding; it only sets the scale
     seed: int = 0
 
-
-# With labelled defects there is something to learn until the loss levels off. From made-up ones alone the network soon
-# learns what is true of these only, and loses what the map knows of others.
-LABELLED_STEPS, LABELLED_RATE = 1500, 2e-3
-UNLABELLED_STEPS, UNLABELLED_RATE = 150, 3e-4
+    def steps_for(self, labels: int) -> int:
+        """How many steps there are, with so many defect labels to learn."""
+        return self.steps or (LABELLED_STEPS if labels else UNLABELLED_STEPS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +74,7 @@ def train(batches: Batches, grid: Grid, *, labels: int, settings: TrainingSettin
     """An embedding network. labels: how many defect labels there are. Raises TrainingError when it collapses."""
     torch.manual_seed(settings.seed)
     use_one_thread()
-    steps = settings.steps or (LABELLED_STEPS if labels else UNLABELLED_STEPS)
+    steps = settings.steps_for(labels)
     rate = settings.learning_rate or (LABELLED_RATE if labels else UNLABELLED_RATE)
     network = EmbeddingNet(grid, settings.hidden)
     start_local(network, grid)

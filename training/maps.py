@@ -35,7 +35,8 @@ class GoodParts:
     pictures: working pictures. smallest_fit: parts that fit less are not judged. maps: (N, rows, columns) uint8,
     cross-fitted. disturbed: (M, rows, columns) uint8, of the same parts in a little worse light, place and focus.
     residues: (P, rows, columns) float32, what visible synthetic defects added to a good map, in levels. invisible: how
-    many more raised no cell visibly.
+    many more raised no cell visibly. folds: numbers of the pictures that a fold had not seen, by which all this was
+    cross-fitted. disturbed_of, residues_of: of which picture each was made.
     """
 
     placer: Placer
@@ -47,20 +48,30 @@ class GoodParts:
     disturbed: Pixels
     residues: FloatArray
     invisible: int
+    folds: list[npt.NDArray[np.intp]]
+    disturbed_of: npt.NDArray[np.intp]
+    residues_of: npt.NDArray[np.intp]
 
 
 def learn_good_parts(
-    frames: Sequence[Frame], settings: MapSettings, *, seed: int, inspected: npt.NDArray[np.bool_] | None = None
+    frames: Sequence[Frame],
+    settings: MapSettings,
+    *,
+    parts: Sequence[str],
+    seed: int,
+    inspected: npt.NDArray[np.bool_] | None = None,
 ) -> GoodParts:
     """Align, and map good and synthetic defective parts by what was learned from the others.
 
-    inspected: (H, W) bool of a frame, False where the part is not inspected; None: everywhere.
+    parts: of which physical part each frame is. inspected: (H, W) bool of a frame, False where the part is not
+    inspected; None: everywhere.
     """
+    folds = list(folds_of(parts))
     random = np.random.default_rng(seed)
     placer, placed = place_good_parts(frames, settings, inspected=inspected)
     pictures = [part.pixels for part in placed]
-    examples = cell_examples(pictures, placer, random)
-    function, values = _cross_fitted(examples, seed=seed)
+    examples = cell_examples(pictures, placer, random, folds=folds)
+    function, values = _cross_fitted(examples, folds, seed=seed)
     function = standardised(function, values.good)
     maps, disturbed, defective = (
         cell_levels((each - function.middle) / function.deviation, settings.grid)
@@ -83,6 +94,9 @@ def learn_good_parts(
         disturbed=disturbed,
         residues=residues[is_visible],
         invisible=int((~is_visible).sum()),
+        folds=folds,
+        disturbed_of=examples.disturbed_of,
+        residues_of=examples.defective_of[is_visible],
     )
 
 
@@ -95,13 +109,14 @@ class _Values:
     defective: FloatArray
 
 
-def _cross_fitted(examples: CellExamples, *, seed: int) -> tuple[CellFunction, _Values]:
+def _cross_fitted(
+    examples: CellExamples, folds: Sequence[npt.NDArray[np.intp]], *, seed: int
+) -> tuple[CellFunction, _Values]:
     """The function of all examples, and the values of each by a function of the others."""
     cells = examples.good.shape[1] * examples.good.shape[2]
     good, disturbed, defective = (
         np.zeros((len(each), cells), np.float32) for each in (examples.good, examples.disturbed, examples.defective)
     )
-    folds = list(folds_of(len(examples.good)))
     for number, left_out in enumerate(folds, start=1):
         description = f"cell function {number} of {len(folds) + 1}"
         function = learn_cells(examples.without(left_out), seed=seed, description=description)

@@ -15,22 +15,23 @@ from edge.variables import grey_of
 from edge.verdict import Outcome
 from training.dataset import LazyFrames, digest_of
 from training.errors import TrainingError
-from training.learn import FitSettings, Learned
+from training.learn import FEW_PARTS, FitSettings, Learned
+from training.maps import GoodParts
 from training.synthesis import with_defect
 
 MAP_MEAN_DEVIATIONS = 10.0
+LARGEST_MAP_MEAN = 250.0
 PROVISIONAL = 1e9  # the limit while the limit is being found
 GOLDEN_OF_EACH = 2
 LARGE_PICTURE_PIXELS = 4_000_000  # several of them would make the bundle unwieldy
-GOLDEN_TRIES = 8
-GOLDEN_FROM_LEARNED = 10
+GOLDEN_TRIES = 8  # each with twice as many synthetic defects as the one before
+GOLDEN_GOOD_PARTS = 24
 GOLDEN_MARGIN = 0.1  # how far from the limit a golden part lies, as a share of it
 VERSIONS = ("numpy", "opencv-python-headless", "onnx", "onnxruntime", "torch")
 
 
 def draft_manifest(learned: Learned, settings: FitSettings) -> Manifest:
     """Everything but limit, golden results and file list, which are found with its help."""
-    map_means = learned.good.maps.mean(axis=(1, 2))
     return Manifest(
         product=settings.product,
         serial=settings.serial,
@@ -43,7 +44,7 @@ def draft_manifest(learned: Learned, settings: FitSettings) -> Manifest:
             overkill_target=settings.overkill,
             overkill_guarantee=1.0,
             calibration_parts=1,
-            map_mean=min(float(map_means.mean() + MAP_MEAN_DEVIATIONS * map_means.std()), 250.0),
+            map_mean=map_mean_limit(learned.good),
             smallest_fit=learned.good.smallest_fit,
         ),
         labels=tuple(learned.embeddings_defects),
@@ -53,12 +54,20 @@ def draft_manifest(learned: Learned, settings: FitSettings) -> Manifest:
             network=settings.training.hidden,
             is_good_only=settings.is_good_only,
             seed=settings.training.seed,
-            data_sha256=digest_of([*learned.learned_from, *learned.kept_apart, *learned.defective]),
+            data_sha256=digest_of([*learned.learned_from, *learned.defective]),
             good_parts=len({sample.part for sample in learned.learned_from}),
             defect_parts=len({(sample.label, sample.part) for sample in learned.defective}),
             versions={"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
         ),
     )
+
+
+def map_mean_limit(good: GoodParts) -> float:
+    """The largest mean of a map, in levels, that is still of such a part. The spread of a few parts is known too badly
+    to be multiplied; their disturbed copies count as well."""
+    means = good.maps.mean(axis=(1, 2))
+    known = means if len(means) >= FEW_PARTS else np.concatenate([means, good.disturbed.mean(axis=(1, 2))])
+    return min(float(means.mean() + MAP_MEAN_DEVIATIONS * known.std()), LARGEST_MAP_MEAN)
 
 
 def golden_parts(
@@ -84,23 +93,23 @@ def golden_parts(
     if len({result.outcome for result in results}) < 2:
         raise TrainingError(
             "the model does not tell its own good parts from obvious defects: "
-            "the good parts kept apart for calibration differ too much from those it learned from"
+            "its good parts differ too much from each other, or they are too few"
         )
     return tuple(results), tuple(golden)
 
 
 def _golden_candidates(learned: Learned, random: np.random.Generator) -> Iterator[Frame]:
-    """Frames of both outcomes, one at a time, because they may be large. Parts kept apart come first; where they are so
-    few that all lie near the limit that they set, parts that were learned from follow."""
-    defective = learned.defective[:: max(1, len(learned.defective) // 20)]
-    for samples in (learned.kept_apart, learned.learned_from[:GOLDEN_FROM_LEARNED]):
-        good = LazyFrames(samples)
-        yield from good
-        yield from LazyFrames(defective)
-        for frame in good:
-            yield from (_spoilt(frame, random) for _ in range(GOLDEN_TRIES))
+    """Frames of both outcomes, one at a time, because they may be large; good parts, defective ones, then spoilt ones,
+    the more the longer it takes: with few good parts the limit is wide, and passes many a synthetic defect."""
+    yield from LazyFrames(learned.learned_from[:GOLDEN_GOOD_PARTS])
+    yield from LazyFrames(learned.defective[:: max(1, len(learned.defective) // 20)])
+    for doublings in range(GOLDEN_TRIES):
+        for frame in LazyFrames(learned.learned_from[:GOLDEN_OF_EACH]):
+            yield _spoilt(frame, random, defects=2**doublings)
 
 
-def _spoilt(frame: Frame, random: np.random.Generator) -> Frame:
-    pixels: Pixels = with_defect(frame.pixels, [frame.pixels], random)
-    return Frame(pixels=pixels, source=f"{frame.source} with a synthetic defect")
+def _spoilt(frame: Frame, random: np.random.Generator, *, defects: int) -> Frame:
+    pixels: Pixels = frame.pixels
+    for _ in range(defects):
+        pixels = with_defect(pixels, [frame.pixels], random)
+    return Frame(pixels=pixels, source=f"{frame.source} with {defects} synthetic defects")

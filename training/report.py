@@ -8,7 +8,7 @@ from jinja2 import Environment, StrictUndefined
 from edge.inspection import Inspection
 from edge.pictures import read_picture
 from edge.verdict import Reason
-from training.calibrate import Limit
+from training.calibrate import CONDITION, MARGIN, Limit, parts_for
 from training.dataset import Sample
 from training.evaluate import Evaluation, Judged, as_json
 from training.fit import Fitted
@@ -73,16 +73,19 @@ def report_of(fitted: Fitted, evaluation: Evaluation | None, metrics: dict[str, 
 
 
 def promise_of(limit: Limit) -> str:
-    """What the limit guarantees, in words."""
+    """What is expected of the limit, what it guarantees and on what condition, in words."""
     words = (
-        f"Of 1,000 good parts like these, at most about {1000 * limit.guarantee:.0f} will be rejected "
-        f"({100 * limit.guarantee:.1f}\N{NO-BREAK SPACE}%)."
+        f"Of 1,000 good parts like these, about {1000 * limit.expected:.0f} are expected to be rejected "
+        f"({100 * limit.expected:.1f}\N{NO-BREAK SPACE}%). Guaranteed, on average, are at most "
+        f"{1000 * limit.guarantee:.0f} ({100 * limit.guarantee:.1f}\N{NO-BREAK SPACE}%){CONDITION}."
     )
-    if limit.guarantee > limit.target:
+    if limit.is_short:
         words += (
-            f" {100 * limit.target:.1f} % was asked for; that takes {round(1 / limit.target) - 1} good parts kept "
-            f"apart, and the {limit.parts} that there are allow no better promise than {100 / (limit.parts + 1):.1f} %."
+            f" {100 * limit.target:.1f} % was asked for; that takes {parts_for(limit.target)} good parts, and the "
+            f"{limit.parts} that there are allow no better."
         )
+    if limit.rule == "with_margin":
+        words += f" The limit was widened {MARGIN}: a margin, no guarantee."
     return words
 
 

@@ -60,7 +60,13 @@ def _usual(steps: npt.NDArray[np.int16]) -> tuple[FloatArray, FloatArray]:
     return lower, upper
 
 
-def folds_of(count: int) -> Iterator[npt.NDArray[np.intp]]:
-    """The numbers of the parts that each fold leaves out."""
-    for fold in range(min(FOLDS, count)):
-        yield np.arange(fold, count, min(FOLDS, count))
+def folds_of(parts: Sequence[str]) -> Iterator[npt.NDArray[np.intp]]:
+    """The numbers of the pictures that each fold leaves out: all pictures of a physical part together.
+
+    parts: of which part each picture is, by name.
+    """
+    names = list(dict.fromkeys(parts))
+    folds = min(FOLDS, len(names))
+    fold_of = {name: number % folds for number, name in enumerate(names)}
+    for fold in range(folds):
+        yield np.flatnonzero([fold_of[part] == fold for part in parts])

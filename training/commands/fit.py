@@ -86,12 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
     if evaluation is not None:
         print(as_text(evaluation))
     print(f"alignment: {fitted.learned.alignment}")
-    limit = fitted.limit
-    print(
-        f"limit {limit.distance:.3f} from {limit.parts} good parts kept apart: at most {limit.guarantee:.1%} overkill"
-    )
-    if limit.guarantee > limit.target:
-        print(f"  {limit.target:.1%} was asked for; that takes {round(1 / limit.target) - 1} parts for calibration")
+    print(fitted.limit)
     print(f"{arguments.out / 'bundle'}, report.html and metrics.json written in {time.monotonic() - began:.0f} s")
     return 0
 
