@@ -218,7 +218,9 @@ def test_rejected_repeats_and_refused_models_are_counted(
     assert len(fake.learned) == 5
     assert "| all P1 | 4 | 5 | 2 of 10 " in printed
     assert "| P1-a | 4 | 0 | – | 0 | – | 5 |" in printed
-    assert "no model: 4 good parts, at least 5 are needed" in printed
+    assert "no model: too few" in printed
+    assert repeatability.main([str(folder), "--learn", "2"]) == 0
+    assert "no model: 2 good parts, at least 3 are needed" in capsys.readouterr().out
     choices = json.loads(out.read_text())
     assert sum(len(choice["rejected"]) for choice in choices) == 2
     assert max(choice["largest_margin"] or 0 for choice in choices) == 1.5
