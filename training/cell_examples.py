@@ -9,12 +9,12 @@ import numpy.typing as npt
 
 from edge.frame import Pixels
 from edge.placing import Placer
-from edge.settings import Grid
+from edge.settings import Grid, MapSettings
 from edge.variables import variable_count
 from training.disturbances import disturbed_a_little
 from training.progress import progress
 from training.synthesis import with_defect
-from training.unit_space import folds_of, median_picture, unit_space
+from training.unit_space import USUAL_REACH_PX, folds_of, median_picture, unit_space
 
 SYNTHETIC_PER_PART = 8
 SYNTHETIC_AT_LEAST, SYNTHETIC_AT_MOST = 400, 2400
@@ -53,11 +53,27 @@ class CellExamples:
         )
 
 
-def cell_examples(pictures: Sequence[Pixels], placer: Placer, random: np.random.Generator) -> CellExamples:
-    """Variables of good, disturbed and defective working pictures, by references that had not seen them."""
-    settings, count = placer.settings, len(pictures)
+def cell_examples(
+    pictures: Sequence[Pixels],
+    placer: Placer,
+    random: np.random.Generator,
+    *,
+    settings: MapSettings | None = None,
+    synthetic: int | None = None,
+    usual_reach_px: int = USUAL_REACH_PX,
+) -> CellExamples:
+    """Variables of good, disturbed and defective working pictures, by references that had not seen them.
+
+    settings: how they are measured; None: as the placer's. synthetic: defects in all; None: what has proved enough.
+    usual_reach_px: as for `unit_space`.
+    """
+    settings, count = settings or placer.settings, len(pictures)
     picture = median_picture(pictures)
-    defective_of = _spread(count, SYNTHETIC_PER_PART, SYNTHETIC_AT_LEAST, SYNTHETIC_AT_MOST)
+    defective_of = (
+        _spread(count, SYNTHETIC_PER_PART, SYNTHETIC_AT_LEAST, SYNTHETIC_AT_MOST)
+        if synthetic is None
+        else np.arange(synthetic) % count
+    )
     disturbed_of = _spread(count, 1, DISTURBED_AT_LEAST, DISTURBED_AT_MOST)
     shape = (settings.grid.rows, settings.grid.columns, variable_count(settings))
     good, disturbed, defective = (
@@ -66,7 +82,7 @@ def cell_examples(pictures: Sequence[Pixels], placer: Placer, random: np.random.
     is_changed = np.zeros((len(defective_of), *shape[:2]), np.bool_)
     for left_out in progress(list(folds_of(count)), "measuring cells"):
         seen = [part for number, part in enumerate(pictures) if number not in set(left_out)]
-        variables = unit_space(seen, settings, picture).variables(settings)
+        variables = unit_space(seen, settings, picture, usual_reach_px=usual_reach_px).variables(settings)
         for number in left_out:
             part = pictures[number]
             good[number] = variables.of(part)
