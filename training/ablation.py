@@ -24,16 +24,7 @@ from training.cell_examples import SYNTHETIC_PER_PART
 from training.cells import STEPS, CellShape, learn_cells
 from training.dataset import GOOD, DataSet, check_trainable, open_dataset
 from training.errors import DataSetError
-from training.held_out_trial import (
-    POOLED_CELLS,
-    Distance,
-    Measured,
-    Trial,
-    aurocs,
-    mean_over_kinds,
-    measure,
-    set_up,
-)
+from training.held_out_trial import POOLED_CELLS, Distance, Measured, Trial, aurocs, mean_over_kinds, measure, set_up
 from training.mahalanobis import learn_mahalanobis
 from training.threads import use_one_thread
 from training.tool import note, run_tool, whole, write_json

@@ -202,8 +202,8 @@ def _dirt(window: Window, random: Generator) -> FloatArray:
     grain = _blurred(grain, random.uniform(1, 4) * window.scale)
     grain = np.maximum(grain / (grain.std() + 1e-6), 0)[:, :, np.newaxis]
     colour = np.asarray(random.normal(random.uniform(0.3, 1), 0.3, window.levels.shape[2]), dtype=np.float32)
-    spot = window.spot(random.uniform(8, 30))
-    return window.levels - np.float32(random.uniform(8, 35)) * grain * spot * colour
+    darkness = grain * window.spot(random.uniform(8, 30)) * np.float32(random.uniform(8, 35))
+    return window.levels - np.asarray(darkness * colour, dtype=np.float32)
 
 
 KINDS = (
