@@ -44,6 +44,7 @@ def _small_maps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ablation, "STEPS", 60)
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_table_and_writes_every_figure_without_opening_test(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
