@@ -56,8 +56,11 @@ class Variant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One row on one set. aurocs: by kind of defect and by how many of the strongest cells are averaged. map_ms: the
-    fastest of some working pictures to their maps, so that other work of the machine counts little. learning_s: time to learn the cell function."""
+    """One row on one set.
+
+    aurocs: by kind of defect, and by how many of the strongest cells are averaged. map_ms: the fastest of some working
+    pictures to their maps, so that other work of the machine counts little. learning_s: of the cell function.
+    """
 
     data: str
     seed: int
