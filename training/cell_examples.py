@@ -9,12 +9,12 @@ import numpy.typing as npt
 
 from edge.frame import Pixels
 from edge.placing import Placer
-from edge.settings import Grid
+from edge.settings import Grid, MapSettings
 from edge.variables import variable_count
 from training.disturbances import disturbed_a_little
 from training.progress import progress
 from training.synthesis import with_defect
-from training.unit_space import folds_of, median_picture, unit_space
+from training.unit_space import USUAL_REACH_PX, folds_of, median_picture, unit_space
 
 SYNTHETIC_PER_PART = 8
 SYNTHETIC_AT_LEAST, SYNTHETIC_AT_MOST = 400, 2400
@@ -59,14 +59,23 @@ def cell_examples(
     random: np.random.Generator,
     *,
     folds: Sequence[npt.NDArray[np.intp]] | None = None,
+    settings: MapSettings | None = None,
+    synthetic: int | None = None,
+    usual_reach_px: int = USUAL_REACH_PX,
 ) -> CellExamples:
     """Variables of good, disturbed and defective working pictures, by references that had not seen them.
 
     folds: as of `folds_of`, the numbers of pictures that are left out together; None: each shows another part.
+    settings: how they are measured; None: as the placer's. synthetic: defects in all; None: what has proved enough.
+    usual_reach_px: as for `unit_space`.
     """
-    settings, count = placer.settings, len(pictures)
+    settings, count = settings or placer.settings, len(pictures)
     picture = median_picture(pictures)
-    defective_of = _spread(count, SYNTHETIC_PER_PART, SYNTHETIC_AT_LEAST, SYNTHETIC_AT_MOST)
+    defective_of = (
+        _spread(count, SYNTHETIC_PER_PART, SYNTHETIC_AT_LEAST, SYNTHETIC_AT_MOST)
+        if synthetic is None
+        else np.arange(synthetic) % count
+    )
     disturbed_of = _spread(count, 1, DISTURBED_AT_LEAST, DISTURBED_AT_MOST)
     shape = (settings.grid.rows, settings.grid.columns, variable_count(settings))
     good, disturbed, defective = (
@@ -76,7 +85,7 @@ def cell_examples(
     folds = list(folds_of([str(number) for number in range(count)])) if folds is None else folds
     for left_out in progress(folds, "measuring cells"):
         seen = [part for number, part in enumerate(pictures) if number not in set(left_out)]
-        variables = unit_space(seen, settings, picture).variables(settings)
+        variables = unit_space(seen, settings, picture, usual_reach_px=usual_reach_px).variables(settings)
         for number in left_out:
             part = pictures[number]
             good[number] = variables.of(part)

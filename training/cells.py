@@ -6,7 +6,7 @@ for every cell, learns it from good parts and from defects drawn on them. What g
 the spread of its variables: its unit space) are inputs like the others.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -28,32 +28,49 @@ SMALLEST_SCALE = 0.25  # grey levels: what an 8 bit camera resolves
 SMALLEST_SPREAD = 0.05  # in units of a variable's scale
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellShape:
+    """What the function has; anything but the defaults is for measuring what they are worth (`ablation.py`)."""
+
+    hidden_units: int = HIDDEN_UNITS
+    sees_neighbourhood: bool = True
+    knows_unit_space: bool = True
+
+
 class CellNet(nn.Module):
     """(N, 2V) variables and (N, 4V) unit spaces → (N,) how much more likely changed than good, as a logit."""
 
-    def __init__(self, variables: int) -> None:
+    is_seen: torch.Tensor  # (2V,) 1 or 0
+
+    def __init__(self, variables: int, shape: CellShape) -> None:
         super().__init__()
-        self.inwards = nn.Linear(2 * variables, HIDDEN_UNITS)
-        self.unit_space = nn.Linear(4 * variables, HIDDEN_UNITS, bias=False)
-        self.first = nn.PReLU(HIDDEN_UNITS)
-        self.across = nn.Linear(HIDDEN_UNITS, HIDDEN_UNITS)
-        self.second = nn.PReLU(HIDDEN_UNITS)
-        self.outwards = nn.Linear(HIDDEN_UNITS, 1)
+        units = shape.hidden_units
+        self.register_buffer("is_seen", torch.ones(2 * variables))
+        self.is_seen[variables:] = float(shape.sees_neighbourhood)
+        self.inwards = nn.Linear(2 * variables, units)
+        self.unit_space = nn.Linear(4 * variables, units, bias=False)
+        self.first = nn.PReLU(units)
+        self.across = nn.Linear(units, units)
+        self.second = nn.PReLU(units)
+        self.outwards = nn.Linear(units, 1)
 
     def forward(self, variables: torch.Tensor, unit_spaces: torch.Tensor) -> torch.Tensor:
         """variables: (N, 2V). unit_spaces: (N, 4V)."""
-        first = self.first(self.inwards(variables) + self.unit_space(unit_spaces))  # (N, K)
+        first = self.first(self.inwards(variables * self.is_seen) + self.unit_space(unit_spaces))  # (N, K)
         logits: torch.Tensor = self.outwards(self.second(self.across(first)))[:, 0]  # (N,)
         return logits
 
 
-def learn_cells(examples: CellExamples, *, seed: int, description: str, steps: int = STEPS) -> CellFunction:
+def learn_cells(
+    examples: CellExamples, *, seed: int, description: str, steps: int = STEPS, shape: CellShape | None = None
+) -> CellFunction:
     """The function that tells changed cells from good ones; its standardisation is left at zero and one."""
     torch.manual_seed(seed)
     use_one_thread()
-    centre, scale = _centre_and_scale(examples.good)
+    centre, scale = centre_and_scale(examples.good)
     good = _cells(examples.good, centre, scale)  # (N, cells, 2V)
-    unit_spaces = _unit_spaces(good)  # (cells, 4V)
+    shape = shape or CellShape()
+    unit_spaces = _unit_spaces(good, shape)  # (cells, 4V)
     drawer = _Drawer(
         good=torch.from_numpy(good),
         disturbed=torch.from_numpy(_cells(examples.disturbed, centre, scale)),
@@ -61,7 +78,7 @@ def learn_cells(examples: CellExamples, *, seed: int, description: str, steps: i
         changed_at=torch.from_numpy(np.flatnonzero(examples.is_changed) % good.shape[1]),
         unit_spaces=torch.from_numpy(unit_spaces),
     )
-    network = CellNet(len(centre))
+    network = CellNet(len(centre), shape)
     optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
     for _ in progress(range(steps), description):
@@ -114,7 +131,7 @@ class _Drawer:
         return maps[parts, cells].float(), self._unit_spaces[cells]
 
 
-def _centre_and_scale(good: npt.NDArray[np.float16]) -> tuple[FloatArray, FloatArray]:
+def centre_and_scale(good: npt.NDArray[np.float16]) -> tuple[FloatArray, FloatArray]:
     """(V,) each: mean over everything, and the usual deviation of a cell from its own mean."""
     means = good.mean(axis=0, dtype=np.float32)  # (rows, columns, V)
     variance = np.mean([np.square(part - means) for part in good], axis=0).mean(axis=(0, 1))
@@ -140,11 +157,13 @@ def _changed_cells(examples: CellExamples, centre: FloatArray, scale: FloatArray
     return np.concatenate(parts).astype(np.float16)
 
 
-def _unit_spaces(good: npt.NDArray[np.float16]) -> FloatArray:
-    """(N, cells, 2V) → (cells, 4V): mean, and logarithm of the spread."""
+def _unit_spaces(good: npt.NDArray[np.float16], shape: CellShape) -> FloatArray:
+    """(N, cells, 2V) → (cells, 4V): mean, and logarithm of the spread; zeros for what the function is not to know."""
     mean = good.mean(axis=0, dtype=np.float32)
     square = np.mean([np.square(part.astype(np.float32) - mean) for part in good], axis=0)
-    return np.concatenate([mean, np.log(np.sqrt(square) + SMALLEST_SPREAD)], axis=1).astype(np.float32)
+    spaces = np.stack([mean, np.log(np.sqrt(square) + SMALLEST_SPREAD)], axis=1)  # (cells, 2, 2V)
+    spaces[:, :, good.shape[2] // 2 :] *= shape.sees_neighbourhood
+    return (spaces * shape.knows_unit_space).reshape(len(spaces), -1).astype(np.float32)
 
 
 @torch.no_grad()
@@ -156,7 +175,7 @@ def _exported(network: CellNet, centre: FloatArray, scale: FloatArray, unit_spac
     return CellFunction(
         centre=centre,
         scale=scale,
-        inwards=array(network.inwards.weight.T),
+        inwards=array((network.inwards.weight * network.is_seen).T),
         unit_space=array(places),
         slopes=np.stack([array(network.first.weight), array(network.second.weight)]),
         across=array(network.across.weight.T),

@@ -24,7 +24,12 @@ def median_picture(pictures: Sequence[Pixels]) -> Pixels:
 
 
 def unit_space(
-    pictures: Sequence[Pixels], settings: MapSettings, picture: Pixels, *, inspected: Pixels | None = None
+    pictures: Sequence[Pixels],
+    settings: MapSettings,
+    picture: Pixels,
+    *,
+    inspected: Pixels | None = None,
+    usual_reach_px: int = USUAL_REACH_PX,
 ) -> References:
     """References from good working pictures. picture: (H, W[, 3]) uint8, against which their light is measured.
     inspected: (H, W) uint8, 255 where the part is inspected; None: everywhere."""
@@ -38,7 +43,7 @@ def unit_space(
         casting="unsafe",
     )  # (N, H, W, C)
     lower, upper = _usual(steps)
-    reach = np.ones((2 * USUAL_REACH_PX + 1,) * 2, np.uint8)
+    reach = np.ones((2 * usual_reach_px + 1,) * 2, np.uint8)
     return References(
         picture=picture,
         mean=steps.mean(axis=0, dtype=np.float32) / np.float32(LEVELS_PER_STEP),
