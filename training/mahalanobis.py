@@ -51,7 +51,7 @@ def learn_mahalanobis(good: npt.NDArray[np.float16], *, sees_neighbourhood: bool
         [_cells(part.astype(np.float32), centre, scale, sees_neighbourhood=sees_neighbourhood) for part in good]
     )
     unseen = np.empty(cells.shape[:2], np.float32)
-    for left_out in folds_of(len(cells)):
+    for left_out in folds_of([str(number) for number in range(len(cells))]):
         fitted = _mean_and_whitening(np.delete(cells, left_out, axis=0))
         unseen[left_out] = [_log_squared(part, *fitted) for part in cells[left_out]]
     parts, variance = len(unseen), unseen.var(axis=0)
