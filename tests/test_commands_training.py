@@ -148,7 +148,7 @@ def test_a_wrong_folder_fails_with_one_sentence_and_leaves_nothing_behind(
         (["fit", "data", "--out", "run", "--overkill", "much"], "much"),
         (["fit", "data", "--out", "run", "--seed", "x"], "--seed"),
         (["fit", "data", "--out", "run", "--grid", "2x900"], "2x900 is no grid"),
-        (["fit", "data", "--out", "run", "--windows", "0"], "write one to four odd sides"),
+        (["fit", "data", "--out", "run", "--variables", "smell"], "smell: choose from shift"),
         (["fit", "data", "--out", "run", "--channels", "smell"], "smell: choose from lightness"),
         (["evaluate", "run"], "DATA"),
         (["connector"], "OUT"),
@@ -187,7 +187,10 @@ def test_evaluating_what_is_no_model_is_one_sentence(tmp_path: Path) -> None:
 def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The options of a fit that takes a few seconds, in this process."""
     monkeypatch.setattr("training.batches.POOL_SIZE", 1000)
-    monkeypatch.setattr("training.maps.SYNTHETIC_AT_LEAST", 60)
+    monkeypatch.setattr("training.cell_examples.SYNTHETIC_AT_LEAST", 60)
+    monkeypatch.setattr("training.cell_examples.DISTURBED_AT_LEAST", 30)
+    monkeypatch.setattr("training.cells.BATCH", 256)
+    monkeypatch.setattr("training.cells.STEPS", 150)
     monkeypatch.setattr("training.loop.TrainingSettings", partial(TrainingSettings, steps=40, batch=96))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -44,6 +44,7 @@ def _small_and_alone() -> Iterator[None]:
         patch.setattr("training.cell_examples.SYNTHETIC_AT_LEAST", 100)
         patch.setattr("training.cell_examples.DISTURBED_AT_LEAST", 40)
         patch.setattr("training.cells.BATCH", 256)
+        patch.setattr("training.cells.STEPS", 200)
         yield
     torch.set_num_threads(threads)
 

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 SIDE_PX = 512
-SMALLEST_AUROC = {"mvtec_bottle_512": 0.985, "mvtec_pill_512": 0.85}
+SMALLEST_AUROC = {"mvtec_bottle_512": 0.985, "mvtec_pill_512": 0.945}
 LARGEST_DIFFERENCE = 1e-4
 FOREIGN_COUNT = 1000
 
@@ -72,7 +72,7 @@ def test_nothing_was_learned_from_test_pictures_or_defects(real_run: Run) -> Non
     assert training.data_sha256 == digest_of(dataset.train)
     assert {sample.label for sample in dataset.train} == {GOOD}
     assert not {sample.path for sample in dataset.train} & {sample.path for sample in dataset.test}
-    assert training.good_parts + real_run.bundle.manifest.limit.calibration_parts == len(dataset.train)
+    assert training.good_parts == real_run.bundle.manifest.limit.calibration_parts == len(dataset.train)
 
 
 def test_evaluate_and_replay_agree_and_the_model_knows_defects(real_run: Run, tmp_path: Path) -> None:

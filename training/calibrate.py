@@ -45,6 +45,7 @@ class Limit:
 
 
 CONDITION = " (if the model of all parts places none farther off than they do)"
+MARGIN_BELOW = 5  # parts: of more, the farthest alone is far enough out (70 unseen pills, none rejected by ten)
 MARGIN = "so that copies of the good parts in a little worse light, place and focus pass as well"
 
 
@@ -74,7 +75,7 @@ def cross_fitted_limit(
         unjudged = int(np.isinf(distances).sum())
         raise ValueError(f"{unjudged} of {parts} good parts could not be judged")
     distance = ranked
-    if rank > parts and len(disturbed_distances):
+    if rank > parts and parts < MARGIN_BELOW and len(disturbed_distances):
         disturbed = np.sort(np.asarray(disturbed_distances, dtype=float))
         distance = max(ranked, float(disturbed[min(_rank(len(disturbed), overkill), len(disturbed)) - 1]))
     rank = min(rank, parts)

@@ -62,14 +62,14 @@ class CellNet(nn.Module):
 
 
 def learn_cells(
-    examples: CellExamples, *, seed: int, description: str, steps: int = STEPS, shape: CellShape | None = None
+    examples: CellExamples, *, seed: int, description: str, steps: int | None = None, shape: CellShape | None = None
 ) -> CellFunction:
     """The function that tells changed cells from good ones; its standardisation is left at zero and one."""
     torch.manual_seed(seed)
     use_one_thread()
     centre, scale = centre_and_scale(examples.good)
     good = _cells(examples.good, centre, scale)  # (N, cells, 2V)
-    shape = shape or CellShape()
+    steps, shape = steps or STEPS, shape or CellShape()
     unit_spaces = _unit_spaces(good, shape)  # (cells, 4V)
     drawer = _Drawer(
         good=torch.from_numpy(good),
