@@ -116,8 +116,8 @@ def dust(pixels: Pixels, random: np.random.Generator) -> Pixels:
     return _levels(pixels.astype(np.float32) * _spread(clear, pixels))
 
 
-LITTLE_GRADIENT, LITTLE_BLUR_PX, LITTLE_NOISE_LEVELS = 0.1, 0.7, 3.0
-LITTLE_SHIFT_PX, LITTLE_TURN_DEGREES = 0.7, 0.2  # what alignment leaves
+LITTLE_GRADIENT, LITTLE_BLUR_PX, LITTLE_NOISE_LEVELS = 0.1, 0.5, 3.0
+LITTLE_SHIFT_PX, LITTLE_TURN_DEGREES = 0.25, 0.05  # what alignment leaves: more would hide small bends
 
 
 def disturbed_a_little(pixels: Pixels, random: np.random.Generator) -> Pixels:
