@@ -111,7 +111,7 @@ def pictures_of_anything(root: Path) -> None:
 WRONG: list[tuple[Callable[[Path], None], str]] = [
     (no_folder, "data: there is no such folder"),
     (no_pictures, "data/good: no pictures in this folder .*: remove the folder or fill it"),
-    (one_picture, "1 good part to train on, at least 5 are needed"),
+    (one_picture, "1 good part to train on, at least 3 are needed"),
     (a_text_file_named_png, "part-0003.png: this is no picture, whatever its name says"),
     (a_truncated_jpeg, "part-0003.png: the picture is damaged or was cut off"),
     (mixed_sizes, "part-0003.png is 64x64 pixels but .*part-000.*.png is 48x48 pixels"),
@@ -122,7 +122,7 @@ WRONG: list[tuple[Callable[[Path], None], str]] = [
     (capital_good, "data/Good: call the folder of good parts 'good'"),
     (the_same_picture_twice, "is the same picture as .*: remove one of the two"),
     (the_same_part_in_train_and_test, "show the same part: it may be in train or in test"),
-    (pictures_of_anything, "hardly any synthetic defect can be seen .*is it one kind of part"),
+    (pictures_of_anything, "most synthetic defects cannot be seen .*is it one kind of part"),
 ]
 
 

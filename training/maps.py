@@ -25,6 +25,7 @@ from training.progress import progress
 from training.registration import place_good_parts
 from training.unit_space import folds_of, median_picture, unit_space
 
+SMALLEST_VISIBLE_SHARE = 1 / 3  # three quarters on parts that are alike, a quarter on pictures of anything
 SMALLEST_VISIBLE_LEVELS = 30  # a synthetic defect that raises no cell by two deviations teaches nothing
 
 
@@ -79,9 +80,9 @@ def learn_good_parts(
     )
     residues = defective.astype(np.float32) - maps[examples.defective_of]
     is_visible = residues.max(axis=(1, 2)) > SMALLEST_VISIBLE_LEVELS
-    if is_visible.mean() < 0.1:
+    if is_visible.mean() < SMALLEST_VISIBLE_SHARE:
         raise TrainingError(
-            "hardly any synthetic defect can be seen on these pictures: good parts differ too much from each other "
+            "most synthetic defects cannot be seen on these pictures: good parts differ too much from each other "
             "(do they all lie alike, in the same light, and is it one kind of part?)"
         )
     return GoodParts(
