@@ -108,6 +108,11 @@ def pictures_of_anything(root: Path) -> None:
         write_picture(root / "train" / "good" / f"{number}.png", noise)
 
 
+def pictures_in_quite_another_light(root: Path) -> None:
+    fill(root / "train" / "good", 9)
+    write_picture(root / "train" / "good" / "part-0003.png", pixels(3) // 4)
+
+
 WRONG: list[tuple[Callable[[Path], None], str]] = [
     (no_folder, "data: there is no such folder"),
     (no_pictures, "data/good: no pictures in this folder .*: remove the folder or fill it"),
@@ -122,6 +127,7 @@ WRONG: list[tuple[Callable[[Path], None], str]] = [
     (capital_good, "data/Good: call the folder of good parts 'good'"),
     (the_same_picture_twice, "is the same picture as .*: remove one of the two"),
     (the_same_part_in_train_and_test, "show the same part: it may be in train or in test"),
+    (pictures_in_quite_another_light, r"part-0003\.png cannot be learned from: too dark.*is it the same part"),
     (pictures_of_anything, "most synthetic defects cannot be seen .*is it one kind of part"),
 ]
 

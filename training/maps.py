@@ -15,7 +15,7 @@ from edge.frame import Frame, Pixels
 from edge.placing import Placer
 from edge.preprocess import CellFunction, Mapper, References, cell_levels
 from edge.settings import MapSettings
-from edge.variables import FloatArray
+from edge.variables import FloatArray, Light
 from training.alignment_limits import smallest_fit
 from training.cell_examples import CellExamples, cell_examples
 from training.cells import learn_cells, standardised
@@ -25,7 +25,7 @@ from training.progress import progress
 from training.registration import place_good_parts
 from training.unit_space import folds_of, median_picture, unit_space
 
-SMALLEST_VISIBLE_SHARE = 1 / 3  # three quarters on parts that are alike, a quarter on pictures of anything
+SMALLEST_VISIBLE_SHARE = 0.5  # three quarters on parts that are alike, a quarter to 0.44 on pictures of anything
 SMALLEST_VISIBLE_LEVELS = 30  # a synthetic defect that raises no cell by two deviations teaches nothing
 
 
@@ -71,6 +71,7 @@ def learn_good_parts(
     random = np.random.default_rng(seed)
     placer, placed = place_good_parts(frames, settings, inspected=inspected)
     pictures = [part.pixels for part in placed]
+    _check_light(pictures, frames)
     examples = cell_examples(pictures, placer, random, folds=folds)
     function, values = _cross_fitted(examples, folds, seed=seed)
     function = standardised(function, values.good)
@@ -99,6 +100,17 @@ def learn_good_parts(
         disturbed_of=examples.disturbed_of,
         residues_of=examples.defective_of[is_visible],
     )
+
+
+def _check_light(pictures: Sequence[Pixels], frames: Sequence[Frame]) -> None:
+    """Raise TrainingError, with its name, for a good part in quite another light than the others."""
+    light = Light(median_picture(pictures))
+    for number, picture in enumerate(pictures):
+        try:
+            light.gain(picture)
+        except NotJudged as reason:
+            source = frames[number].source
+            raise TrainingError(f"{source} cannot be learned from: {reason}; is it the same part?") from reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
