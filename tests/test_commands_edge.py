@@ -345,7 +345,7 @@ def test_unknown_duplicate_and_out_of_range_keys_are_said_at_once(
 def test_check_leaves_a_running_core_its_devices_and_says_how_it_is(
     station: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    station.write_text(STATION.replace("interval_ms: 0, parts: 6", "interval_ms: 20"))
+    station.write_text(STATION.replace("interval_ms: 0, parts: 6", "interval_ms: 250"))
     with started("run", "--config", station) as process:
         until(lambda: len(list((station.parent / "data").rglob("*.jpg"))) > 2, seconds=60)
         assert main(["check", "--config", str(station)]) == 0
