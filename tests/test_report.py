@@ -54,6 +54,8 @@ def test_a_promise_that_too_few_parts_allow_says_how_many_it_takes_and_what_a_ma
     words = promise_of(cross_fitted_limit(range(52), [99.0], overkill=0.01, folds=5))
     assert "about 19 are expected" in words
     assert "1.0 % was asked for; that takes 99 good parts, and the 52 that there are allow no better" in words
+    assert "widened" not in words
+    words = promise_of(cross_fitted_limit(range(3), [99.0], overkill=0.01, folds=3))
     assert "widened so that copies of the good parts in a little worse light, place and focus pass" in words
 
 
