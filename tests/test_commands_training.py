@@ -220,7 +220,7 @@ def test_fit_writes_a_run_and_evaluate_finds_the_same_figures(
     assert tree(tmp_path) == ["run", "run/bundle", "run/metrics.json", "run/report.html"]
     told = capsys.readouterr().out
     assert "12 good and" in told
-    assert "2.0% was asked for; that takes 49 parts for calibration" in told
+    assert "2.0% was asked for; that takes 49 good parts" in told
     assert main(["evaluate", str(run_folder), str(connector), "--json", str(out)]) == 0
     assert "AUROC" in capsys.readouterr().out
     metrics, figures = (json.loads(path.read_text()) for path in (run_folder / "metrics.json", out))
