@@ -71,7 +71,8 @@ def learn_good_parts(
     random = np.random.default_rng(seed)
     placer, placed = place_good_parts(frames, settings, inspected=inspected)
     pictures = [part.pixels for part in placed]
-    _check_light(pictures, frames)
+    picture = median_picture(pictures)
+    _check_light(pictures, picture, frames)
     examples = cell_examples(pictures, placer, random, folds=folds)
     function, values = _cross_fitted(examples, folds, seed=seed)
     function = standardised(function, values.good)
@@ -88,7 +89,7 @@ def learn_good_parts(
         )
     return GoodParts(
         placer=placer,
-        references=unit_space(pictures, placer.settings, median_picture(pictures), inspected=placer.inspected),
+        references=unit_space(pictures, placer.settings, picture, inspected=placer.inspected),
         cells=function,
         pictures=pictures,
         smallest_fit=smallest_fit(placer, frames, random),
@@ -102,9 +103,9 @@ def learn_good_parts(
     )
 
 
-def _check_light(pictures: Sequence[Pixels], frames: Sequence[Frame]) -> None:
+def _check_light(pictures: Sequence[Pixels], reference: Pixels, frames: Sequence[Frame]) -> None:
     """Raise TrainingError, with its name, for a good part in quite another light than the others."""
-    light = Light(median_picture(pictures))
+    light = Light(reference)
     for number, picture in enumerate(pictures):
         try:
             light.gain(picture)
