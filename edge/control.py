@@ -12,8 +12,9 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import ValidationError
 
@@ -75,7 +76,8 @@ def ask(path: Path, command: CommandName, *, timeout_s: float) -> dict[str, obje
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(timeout_s)
             client.connect(str(path))
-            client.sendall(json.dumps({"command": command}).encode() + b"\n")
+            with suppress(BrokenPipeError):  # turned away: the answer is there already
+                client.sendall(json.dumps({"command": command}).encode() + b"\n")
             with client.makefile("rb") as answers:
                 found = json.loads(answers.readline(LARGEST_ANSWER_BYTES))
     except TimeoutError as error:
@@ -107,9 +109,13 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         super().server_bind()
         Path(str(self.server_address)).chmod(MODE)  # the umask may have taken the group's part
 
-    def verify_request(self, *_: object) -> bool:
-        """One more client only where there is a place; the handler gives it back."""
-        return self.places.acquire(blocking=False)
+    def verify_request(self, request: Any, _: object) -> bool:
+        """One more client only where there is a place, which the handler gives back; others are told at once."""
+        if self.places.acquire(blocking=False):
+            return True
+        with suppress(OSError):
+            request.sendall(_line_of(refusal(f"{MOST_CLIENTS} others are being answered; ask again")))
+        return False
 
 
 class _Handler(socketserver.StreamRequestHandler):
@@ -120,7 +126,7 @@ class _Handler(socketserver.StreamRequestHandler):
         try:
             answer = self._answer(self._line())
             self.request.settimeout(REQUEST_TIMEOUT_S)
-            self.wfile.write(json.dumps(answer).encode() + b"\n")
+            self.wfile.write(_line_of(answer))
         except OSError:
             return
 
@@ -158,6 +164,10 @@ class _Handler(socketserver.StreamRequestHandler):
 def refusal(why: str) -> Answer:
     """The answer to what was not done."""
     return {"is_done": False, "why": why}
+
+
+def _line_of(answer: Answer) -> bytes:
+    return json.dumps(answer).encode() + b"\n"
 
 
 def _make_way(path: Path) -> None:

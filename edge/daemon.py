@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from queue import SimpleQueue
 
@@ -50,7 +51,7 @@ class Daemon:
         """on_record: called after each part, when its outputs are out; it takes time from the line."""
         self._station, self._heartbeat, self._notifier = station, heartbeat, notifier or Notifier({})
         self._on_record, self._ends_when_halted = on_record, ends_when_halted
-        self._wishes: SimpleQueue[tuple[Callable[[], None], threading.Event]] = SimpleQueue()
+        self._wishes: SimpleQueue[tuple[Callable[[], None], Future[None]]] = SimpleQueue()
         self._state = station.state
         self._told: deque[Told] = deque(maxlen=REMEMBERED)
         self._is_told = threading.Condition()
@@ -66,11 +67,17 @@ class Daemon:
         self._is_stopping = True
 
     def ask(self, wish: Callable[[], None], *, timeout_s: float) -> None:
-        """Have the loop do something between two parts, from another thread. Raises DeviceUnavailable if it hangs."""
-        is_done = threading.Event()
-        self._wishes.put((wish, is_done))
-        if not is_done.wait(timeout_s):
-            raise DeviceUnavailable(f"the station has not come round for {timeout_s:g} s")
+        """Have the loop do something between two parts, from another thread.
+
+        Raises DeviceUnavailable if the loop does not come round; then it is not done later either.
+        """
+        done: Future[None] = Future()
+        self._wishes.put((wish, done))
+        try:
+            done.result(timeout_s)
+        except TimeoutError as error:
+            what = "nothing was done" if done.cancel() else "it is being done"
+            raise DeviceUnavailable(f"the station has not come round for {timeout_s:g} s; {what}") from error
 
     def verdict_on(self, triggered_ns: int, *, timeout_s: float) -> Told | None:
         """What became of the trigger of this moment, for another thread; None if nothing did in time."""
@@ -110,8 +117,8 @@ class Daemon:
         served = self._serve()
         self._station.settle(timeout_ms=POLL_MS)
         self._state = state = self._station.state
-        for is_done in served:
-            is_done.set()
+        for done in served:
+            done.set_result(None)
         self._heartbeat.tick(state)
         self._notifier.alive(f"{state.phase}: {state.why}" if state.why else f"{state.phase}")
         if state.phase is Phase.HALTED:
@@ -138,13 +145,14 @@ class Daemon:
             self._told.append(told)
             self._is_told.notify_all()
 
-    def _serve(self) -> list[threading.Event]:
+    def _serve(self) -> list[Future[None]]:
         """Do what was asked for; whoever asked is told when the station has settled with it."""
         served = []
         while not self._wishes.empty():
-            wish, is_done = self._wishes.get()
-            wish()
-            served.append(is_done)
+            wish, done = self._wishes.get()
+            if done.set_running_or_notify_cancel():  # whoever asked may have gone
+                wish()
+                served.append(done)
         return served
 
 

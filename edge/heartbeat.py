@@ -1,4 +1,4 @@
-"""A sign of life in the data folder, twice a second, for the operator page and whoever else wants to know.
+"""A sign of life in the data folder, at least twice a second, for the operator page and whoever else wants to know.
 
 It is written in place and always the same size, so that a full disk does not stop it. The page compares its time
 with its own monotonic clock: both run on the same machine since the same start.
@@ -53,7 +53,7 @@ class Heartbeat:
         self._station, self._deadline_ms, self._model = station, deadline_ms, model
         self._state = State(phase=Phase.PREOPERATIONAL, why="starting", sequence=0)
         self._line_ns = time.monotonic_ns()
-        self._ending = threading.Event()
+        self._ending, self._news = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def start(self) -> None:
@@ -61,21 +61,26 @@ class Heartbeat:
         self._thread.start()
 
     def tick(self, state: State) -> None:
-        """The line's loop has come round."""
+        """The line's loop has come round. What stands in its way, or no longer does, is written at once."""
+        is_news = state.why != self._state.why
         self._state, self._line_ns = state, time.monotonic_ns()
+        if is_news:
+            self._news.set()
 
     def close(self) -> None:
         """Write a last time and stop. May be called twice."""
         if self._ending.is_set():
             return
         self._ending.set()
+        self._news.set()
         if self._thread.ident is not None:
             self._thread.join(timeout=2)
 
     def _run(self) -> None:
         while not self._ending.is_set():
+            self._news.clear()
             self._write()
-            self._ending.wait(INTERVAL_S)
+            self._news.wait(INTERVAL_S)
         self._state = State(phase=Phase.PREOPERATIONAL, why="the station was ended", sequence=self._state.sequence)
         self._write()
 

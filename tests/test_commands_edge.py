@@ -1,5 +1,6 @@
 """The device's commands as people use them: what they print, what they leave behind, and their exit codes."""
 
+import fcntl
 import json
 import os
 import signal
@@ -7,6 +8,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -18,8 +21,10 @@ from edge.__main__ import main
 from edge.commands.assembly import demo_bundle_path
 from edge.commands.check import SILENT_MS
 from edge.commands.tally import Tally
+from edge.control import ask
 from edge.drivers.connector import Defect, DefectKind, render
 from edge.errors import BundleError
+from edge.heartbeat import read_beat
 from edge.record import Record
 from edge.verdict import Outcome, Reason, Verdict
 from tests.stations import until
@@ -62,12 +67,19 @@ def pictures(tmp_path: Path) -> Path:
     return folder
 
 
-def started(*arguments: str | Path, cwd: Path = ROOT) -> "subprocess.Popen[str]":
+@contextmanager
+def started(*arguments: str | Path, cwd: Path = ROOT) -> "Iterator[subprocess.Popen[str]]":
+    """A command that is killed when its test fails: a station has no end of its own to wait for."""
     command = [sys.executable, "-m", "edge", *map(str, arguments)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(
+    with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd, env=environment
-    )
+    ) as process:
+        try:
+            yield process
+        except BaseException:
+            process.kill()
+            raise
 
 
 def free_port() -> int:
@@ -345,7 +357,7 @@ def test_unknown_duplicate_and_out_of_range_keys_are_said_at_once(
 def test_check_leaves_a_running_core_its_devices_and_says_how_it_is(
     station: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    station.write_text(STATION.replace("interval_ms: 0, parts: 6", "interval_ms: 250"))
+    station.write_text(STATION.replace("interval_ms: 0, parts: 6", "interval_ms: 20"))
     with started("run", "--config", station) as process:
         until(lambda: len(list((station.parent / "data").rglob("*.jpg"))) > 2, seconds=60)
         assert main(["check", "--config", str(station)]) == 0
@@ -357,6 +369,28 @@ def test_check_leaves_a_running_core_its_devices_and_says_how_it_is(
     lines = [line for line in capsys.readouterr().out.splitlines() if " core " in line]
     assert lines[0].startswith("ok   core      it runs and is ")
     assert lines[1].startswith("FAIL core      it holds the station, and its loop does not come round")
+
+
+def test_core_that_cannot_keep_up_and_whose_log_nobody_reads_judges_on_and_answers_at_once(station: Path) -> None:
+    """A pipe that is full would hold up whoever writes to it; here it is full after some thirty lines."""
+    overrun = "interval_ms: 20, waits_for_ready: false"
+    station.write_text(STATION.replace("interval_ms: 0, parts: 6", overrun))
+    data = station.parent / "data"
+    with started("run", "--config", station) as process:
+        assert process.stderr is not None
+        fcntl.fcntl(process.stderr, fcntl.F_SETPIPE_SZ, 4096)
+        until(lambda: (beat := read_beat(data)) is not None and beat.sequence > 300, seconds=60)
+        for command in ("status", "pause", "resume", "reset"):
+            began = time.monotonic()
+            assert ask(data / "control.sock", command, timeout_s=10)["is_done"]  # type: ignore[arg-type]
+            assert time.monotonic() - began < 5  # of which a part on a busy machine takes most
+        assert main(["check", "--config", str(station)]) == 0
+        process.terminate()
+        _, log = process.communicate(timeout=60)
+    assert process.returncode == 0, log
+    sequences = [row["sequence"] for row in rows(data)]
+    assert len(sequences) > 300
+    assert sequences == list(range(1, len(sequences) + 1))
 
 
 def test_check_says_that_a_running_core_is_not_ready(station: Path, capsys: pytest.CaptureFixture[str]) -> None:

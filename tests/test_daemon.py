@@ -12,7 +12,7 @@ from edge.drivers.triggers import IntervalTrigger
 from edge.errors import DeviceTimeout
 from edge.heartbeat import Heartbeat, boot_id, read_beat
 from edge.record import Record
-from edge.state import Phase
+from edge.state import Phase, State
 from edge.verdict import Reason
 from tests.stations import MODEL, Bench, FakeInspector, raising, until
 
@@ -134,6 +134,18 @@ def test_heartbeat_says_what_the_line_does_and_that_it_ended(tmp_path: Path) -> 
     assert beat.is_alive(now_ns=beat.beat_ns + 10**9, stale_ms=1500)
     assert not beat.is_alive(now_ns=beat.beat_ns + 2 * 10**9, stale_ms=1500)
     assert not beat.is_alive(now_ns=beat.beat_ns - 1, stale_ms=1500)
+
+
+def test_heartbeat_says_at_once_what_stands_in_the_way_and_that_it_no_longer_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.heartbeat.INTERVAL_S", 3600)
+    heartbeat = Heartbeat(tmp_path, station="test", deadline_ms=100, model=None)
+    heartbeat.start()
+    for phase, why in ((Phase.READY, ""), (Phase.ERROR, "no frame"), (Phase.READY, "")):
+        heartbeat.tick(State(phase=phase, why=why, sequence=1))
+        until(lambda expected=(phase, why): (beat := read_beat(tmp_path)) and (beat.phase, beat.why) == expected)  # type: ignore[misc]
+    heartbeat.close()
 
 
 def test_heartbeat_of_a_hanging_line_is_not_alive(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ SHELL = [
         "notify",
         "remote",
     ),
-    *("recorder", "data_folder", "database", "picture_store", "model_store", "machine"),
+    *("logs", "recorder", "data_folder", "database", "picture_store", "model_store", "machine"),
 ]
 FACES = ["__init__", "__main__", "commands", "web"]
 LAYERS = {

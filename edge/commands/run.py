@@ -3,16 +3,19 @@
 import argparse
 import logging
 import os
-import sys
 from pathlib import Path
 
 from edge.commands.assembly import Appliance, assemble, ended_by_signals
 from edge.config import StationConfig, load_config
 from edge.errors import ConfigError, DeviceTimeout, EdgeError
+from edge.logs import logging_to
 from edge.notify import Notifier
 from edge.priority import go_first
 
 FAILED = 1
+STANDARD_ERROR = 2
+
+log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,15 +25,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Judge parts until a signal comes or the simulated line ends."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
-    config, notifier = load_config(options.config), Notifier()
-    _check_watchdog(config, notifier)
-    with assemble(config, notifier=notifier) as appliance, ended_by_signals(appliance.daemon.stop):
-        go_first()
-        try:
-            appliance.daemon.run()
-        except DeviceTimeout as error:
-            _end_at_once(appliance, error)
+    with logging_to(STANDARD_ERROR):
+        config, notifier = load_config(options.config), Notifier()
+        _check_watchdog(config, notifier)
+        with assemble(config, notifier=notifier) as appliance, ended_by_signals(appliance.daemon.stop):
+            go_first()
+            try:
+                appliance.daemon.run()
+            except DeviceTimeout as error:
+                _end_at_once(appliance, error)
     return 0
 
 
@@ -45,9 +48,10 @@ def _check_watchdog(config: StationConfig, notifier: Notifier) -> None:
 
 def _end_at_once(appliance: Appliance, error: DeviceTimeout) -> None:
     """The outputs are off by now. What hangs would hang an orderly end as well; only a new process helps."""
-    print(f"edge run: {error}", file=sys.stderr, flush=True)
+    log.critical("%s", error)
     try:
         appliance.recorder.close()
     except EdgeError as unwritten:
-        print(f"edge run: {unwritten}", file=sys.stderr, flush=True)
+        log.critical("%s", unwritten)
+    logging.shutdown()
     os._exit(FAILED)
