@@ -18,12 +18,14 @@ from edge.record import Record
 from edge.state import Phase, State
 from edge.station import Station
 from edge.verdict import Verdict
+from edge.wiring import LONGEST_HOLD_MS
 
 log = logging.getLogger(__name__)
 
 POLL_MS = 50.0
 REMEMBERED = 64
 HALTED_NAP_S = 0.02
+LAST_OUTCOME_MS = LONGEST_HOLD_MS + 1000  # with the rest after it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,7 @@ class Daemon:
         return self._state
 
     def stop(self, *_: object) -> None:
-        """End after the part that is being judged; safe in a signal handler."""
+        """End after the part that is being judged has been told, for its whole time; safe in a signal handler."""
         self._is_stopping = True
 
     def ask(self, wish: Callable[[], None], *, timeout_s: float) -> None:
@@ -104,6 +106,7 @@ class Daemon:
             self._notifier.ready()
             while not self._is_stopping:
                 self._turn()
+            self._station.is_shown(timeout_ms=LAST_OUTCOME_MS)
         except EndOfLine:
             log.info("the line has ended")
         finally:

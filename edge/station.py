@@ -74,7 +74,7 @@ class Station:
         self._collect_overdue()
         if self._camera.needs_restart and not self.needs_restart:
             self.halt(self._camera.trouble or "the camera's driver hangs", needs_restart=True)
-        is_ready = self._obstacle() is None and self._is_shown(timeout_ms)
+        is_ready = self._obstacle() is None and self.is_shown(timeout_ms)
         is_ready = is_ready and self._sink.wait_until_kept(timeout_ms=timeout_ms)
         is_ready = is_ready and self._obstacle() is None  # the disk may have failed while we waited
         if is_ready and self._ready_since_ns is None and self._early is None:
@@ -94,7 +94,7 @@ class Station:
 
         A trigger that fails gives a record: a part may have come, and nobody saw it.
         """
-        if not self._is_shown(timeout_ms):
+        if not self.is_shown(timeout_ms):
             return None
         early, self._early = self._early, None
         found = early or ask_trigger(self._trigger, self._clock, timeout_ms=timeout_ms)
@@ -117,6 +117,16 @@ class Station:
         if error is not None:
             self._fail(part, error)
         return self._finish(part)
+
+    def is_shown(self, timeout_ms: float) -> bool:
+        """Wait for the last outcome's wire; False while it is still needed. Wires that do not answer halt."""
+        if self.needs_restart:
+            return True
+        shown: list[bool] = []
+        error = attempt(lambda: shown.append(self._outputs.wait_until_shown(timeout_ms=timeout_ms)))
+        if error is not None:
+            self.halt(f"the outputs do not answer: {error}", needs_restart=True)
+        return shown == [True]
 
     def pause(self, *, is_paused: bool) -> None:
         """Take no parts for a while; those that come all the same are FAULTs."""
@@ -224,16 +234,6 @@ class Station:
         overdue = f"part {number} is overdue" if (number := self._sight.overdue_part) else None
         watched = self._watchers.trouble if self._watchers else None
         return self._readiness.obstacle(overdue, self._camera.trouble, self._sink.trouble, watched)
-
-    def _is_shown(self, timeout_ms: float) -> bool:
-        """False while the last outcome still needs its wire. Wires that do not answer halt."""
-        if self.needs_restart:
-            return True
-        shown: list[bool] = []
-        error = attempt(lambda: shown.append(self._outputs.wait_until_shown(timeout_ms=timeout_ms)))
-        if error is not None:
-            self.halt(f"the outputs do not answer: {error}", needs_restart=True)
-        return shown == [True]
 
     def _switch_ready(self, is_ready: bool) -> None:
         since_ns = self._clock.monotonic_ns()  # before the wire: whoever sees it may be quick

@@ -223,7 +223,7 @@ def test_wire_that_gets_stuck_between_parts_is_found_at_the_next_change(fake_boa
     assert line.bench.sink.records[0].verdict.outcome == "FAULT"
 
 
-def test_stop_while_a_part_is_judged_gives_its_verdict_and_leaves_every_wire_off(
+def test_stop_while_a_part_is_judged_shows_its_verdict_to_the_end_and_leaves_every_wire_off(
     fake_board: FakeBoard, tmp_path: Path
 ) -> None:
     hang = Hang()
@@ -236,6 +236,8 @@ def test_stop_while_a_part_is_judged_gives_its_verdict_and_leaves_every_wire_off
         line.thread.join(10)
         assert not line.thread.is_alive()
     assert [record.verdict.outcome for record in line.bench.sink.records] == ["NG"]
+    assert [name for name, _ in line.meter.pulses()] == ["ng"]
+    assert line.meter.pulses()[0][1] >= HOLD_MS
     assert line.meter.seen[-1][1] == frozenset()
     assert fake_board.holders.keys() <= {LINE}
 

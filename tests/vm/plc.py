@@ -3,10 +3,14 @@
 `plc.py parts N`: one part after the other, as a line with a handshake does: READY, edge, BUSY, outcome.
 `plc.py burst N MS`: N edges, MS milliseconds apart, whatever the wires say; then what came. One JSON.
 `plc.py edges N`: N parts; says each number when READY has come back, for a station that is about to lose its power.
+`plc.py signal NAME PID`: one part whose core gets a signal while BUSY is on; what the wires did until all were off.
+`plc.py fire`: one edge, whatever the wires say; which of them then rose within three seconds.
 `plc.py watch S`: whether any wire was on in the next S seconds.
 """
 
 import json
+import os
+import signal
 import sys
 import time
 from collections import Counter
@@ -94,6 +98,18 @@ def burst(wires: Wires, count: int, gap_ms: float) -> dict[str, object]:
     return {"edges": count, "rises": dict(wires.rises)}
 
 
+def signalled(wires: Wires, name: str, pid: int) -> dict[str, int]:
+    """What came of a part whose core was told to end, or to stand still, in the middle of it."""
+    wires.wait(lambda on: "ready" in on, "READY")
+    wires.rises.clear()
+    trigger(1)
+    wires.wait(lambda on: "busy" in on, "BUSY")
+    os.kill(pid, signal.Signals[f"SIG{name}"])
+    trigger(0)
+    wires.wait(lambda on: not on, "end of everything")
+    return dict(wires.rises)
+
+
 def main() -> None:
     what, *numbers = sys.argv[1:]
     wires = Wires()
@@ -111,12 +127,16 @@ def main() -> None:
             trigger(1)
             wires.wait(lambda on: "busy" in on, "BUSY")
             trigger(0)
-    elif what == "watch":
-        ends = time.monotonic() + float(numbers[0])
+    elif what == "signal":
+        print(json.dumps(signalled(wires, numbers[0], int(numbers[1]))))
+    elif what in ("watch", "fire"):
+        trigger(int(what == "fire"))
+        ends = time.monotonic() + float(numbers[0] if numbers else 3)
         seen: Counter[str] = Counter(wires.on)
         while time.monotonic() < ends:
             wires.look()
             time.sleep(0.004)
+        trigger(0)
         print(json.dumps({"on": sorted(wires.on), "seen": dict(seen + wires.rises)}))
 
 
