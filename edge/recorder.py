@@ -39,7 +39,8 @@ class Recorder:
     ) -> None:
         """pictures_bytes: quota of the pictures. most_unwritten_parts: beyond that many `wait_until_kept` waits.
 
-        `notices` has what was found at the start, in plain sentences. Raises RecordError if the folder cannot be used.
+        `notices` has what was found at the start and since, in plain sentences. Raises RecordError if the folder cannot
+        be used.
         """
         self._folder, self._clock = folder, clock
         self._quota_bytes, self._most_unwritten = pictures_bytes, most_unwritten_parts
@@ -55,7 +56,7 @@ class Recorder:
             self._database, self.notices = found.database, found.notices
             self._begun = self._begun_on_disk = found.begun
             try:
-                self._write_notices()
+                self._write_notices(found.notices)
             except sqlite3.Error as error:
                 self._database.close()
                 raise RecordError(f"{folder}: records cannot be kept here: {error}") from error
@@ -123,10 +124,10 @@ class Recorder:
     ) -> None:
         self.close()
 
-    def _write_notices(self) -> None:
+    def _write_notices(self, notices: tuple[str, ...]) -> None:
         """Write down, once, what was found. The gap stays visible in the numbers."""
         self._database.execute("BEGIN")
-        for notice in self.notices:
+        for notice in notices:
             log.warning("%s", notice)
             self._note("start", notice)
         self._database.execute("UPDATE progress SET begun = ?, gap_told = ?", (self._begun, self._begun))
@@ -173,13 +174,25 @@ class Recorder:
             self._report_lost()
             self._database.execute("COMMIT")
         except (OSError, sqlite3.Error, EdgeError) as error:
-            if self._database.in_transaction:
+            if _is_damage(error):
+                self._begin_anew()
+            elif self._database.in_transaction:
                 self._database.execute("ROLLBACK")
             what = f"part {batch[0].sequence} cannot be recorded" if batch else "records cannot be kept"
             log.error("%s: %s", what, error)  # noqa: TRY400 - one plain line
             return f"{what}: {error}"
         self._pictures_bytes += sum(size for _, size in written)
         return self._keep_quota()
+
+    def _begin_anew(self) -> None:
+        """Set the damaged database aside, as at a start; what waits goes into a new one."""
+        self._database.close()
+        try:
+            found = open_records(self._folder)
+            self._database, self.notices = found.database, (*self.notices, *found.notices)
+            self._write_notices(found.notices)
+        except (sqlite3.Error, EdgeError) as error:
+            log.error("%s", error)  # noqa: TRY400 - one plain line; the next attempt to write tries again
 
     def _write_picture(self, record: Record) -> tuple[str | None, int]:
         if record.picture is None:
@@ -207,3 +220,9 @@ class Recorder:
         except (OSError, sqlite3.Error) as error:
             return f"old pictures cannot be removed: {error}"
         return None
+
+
+def _is_damage(error: Exception) -> bool:
+    """True for a file that is no sound database any more, or could not be opened after that."""
+    passing = (sqlite3.OperationalError, sqlite3.IntegrityError, sqlite3.DataError)  # locked, full, not readable now
+    return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, passing)
