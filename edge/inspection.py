@@ -104,10 +104,13 @@ class Inspector:
         return judge(score, limit=limit.distance, map_limit=limit.map_mean)
 
 
-# Another processor rounds a pixel in two hundred the other way, which quiet cells magnify. The demo model's golden
-# pictures differ by up to 5 levels and 1.3 % of the limit between x86 and a Cortex-A72 (tests/vm/test_cortex_a72.py).
-DISTANCE_TOLERANCE = 3e-2  # of the calibrated limit
+# Another processor rounds a pixel in two hundred the other way; the search for the part's place can magnify that, above
+# all on a part with a large defect. Measured on 60 parts with the demo model, x86 against a Cortex-A72: up to 2.4 % of
+# the cells are off by more than 8 levels, single ones by up to 17, and the distance by up to 3.6 % of the limit.
+# tests/vm/test_cortex_a72.py prints such figures.
+DISTANCE_TOLERANCE = 5e-2  # of the calibrated limit
 MAP_TOLERANCE_LEVELS = 8
+MOST_CELLS_BEYOND = 0.05  # of all cells
 
 
 def self_test(bundle: Bundle, inspector: Inspector) -> None:
@@ -117,9 +120,9 @@ def self_test(bundle: Bundle, inspector: Inspector) -> None:
         distance = found.verdict.distance
         if found.cell_map is None or distance is None:
             raise ModelError(f"self-test: {entry.picture} could not be judged here: {found.verdict.detail}")
-        difference = int(np.max(cv2.absdiff(found.cell_map, golden.cell_map)))
-        if difference > MAP_TOLERANCE_LEVELS:
-            raise ModelError(f"self-test: the map of {entry.picture} differs by {difference} levels on this device")
+        beyond = float(np.mean(cv2.absdiff(found.cell_map, golden.cell_map) > MAP_TOLERANCE_LEVELS))
+        if beyond > MOST_CELLS_BEYOND:
+            raise ModelError(f"self-test: the map of {entry.picture} differs in {100 * beyond:.0f} % of its cells here")
         if abs(distance - entry.distance) > DISTANCE_TOLERANCE * bundle.manifest.limit.calibrated:
             raise ModelError(f"self-test: {entry.picture} is at {distance:.4f} here, {entry.distance:.4f} was taught")
         if found.verdict.outcome is not entry.outcome:
