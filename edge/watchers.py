@@ -67,11 +67,7 @@ class Power:
         now = time.monotonic()
         if is_low:
             self._bad_until_s = now + CALM_S
-        return (
-            "the supply voltage is too low: use a stronger supply or a shorter cable"
-            if now < self._bad_until_s
-            else None
-        )
+        return LOW_VOLTAGE if now < self._bad_until_s else None
 
 
 class Disk:

@@ -17,6 +17,8 @@ from onnx.external_data_helper import set_external_data
 from edge.bundle import EMBEDDING_SIZE
 from edge.drivers.onnx import OnnxEmbedder
 from edge.errors import ModelError
+from edge.verdict import Reason
+from tests.stations import Bench, FakeInspector
 
 CELLS = 20
 WEIGHT = np.random.default_rng(0).normal(0, 1, (CELLS, EMBEDDING_SIZE)).astype(np.float32)
@@ -98,6 +100,35 @@ def test_a_network_that_fails_for_one_map_only_is_refused_for_that_map() -> None
     with pytest.raises(ModelError, match="no numbers"):
         device.embed(np.full(CELLS, 255, np.uint8))
     assert np.isfinite(device.embed(np.zeros(CELLS, np.uint8))).all()
+
+
+def test_network_that_raises_in_a_station_is_a_fault_and_the_next_part_is_judged() -> None:
+    """onnxruntime itself raises: an index that a bright map makes too large. The real library, a simulated line."""
+    table = numpy_helper.from_array(np.zeros((2, EMBEDDING_SIZE), np.float32), "table")
+    nodes = [
+        helper.make_node("ReduceMax", ["map"], ["brightest"], keepdims=0),
+        helper.make_node("Mul", ["brightest", "ten"], ["index"]),
+        helper.make_node("Cast", ["index"], ["row"], to=TensorProto.INT64),
+        helper.make_node("Gather", ["table", "row"], ["flat"]),
+        helper.make_node("Unsqueeze", ["flat", "first"], ["embedding"]),
+    ]
+    constants = [table, numpy_helper.from_array(np.float32(10), "ten"), numpy_helper.from_array(np.array([0]), "first")]
+    graph = helper.make_graph(
+        nodes,
+        "embedder",
+        [helper.make_tensor_value_info("map", TensorProto.FLOAT, [1, CELLS])],
+        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [1, EMBEDDING_SIZE])],
+        constants,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    model.ir_version = 8
+    device = embedder(model)
+    maps = iter([np.zeros(CELLS, np.uint8), np.full(CELLS, 255, np.uint8), np.zeros(CELLS, np.uint8)])
+    bench = Bench(FakeInspector(at=dict.fromkeys((1, 2, 3), lambda: device.embed(next(maps)))))
+    records = [bench.take() for _ in range(3)]
+    assert [record.verdict.outcome for record in records] == ["OK", "FAULT", "OK"]
+    assert records[1].verdict.reason is Reason.INTERNAL
+    assert "the network" in records[1].verdict.detail
 
 
 @pytest.mark.parametrize("content", [b"", b"\0", b"no network", b"\x08\x08" * 40, network().SerializeToString()[:-500]])

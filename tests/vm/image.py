@@ -111,14 +111,17 @@ def debian(*, architecture: str, packages: tuple[str, ...], only_extract: bool =
     return archive
 
 
-def wheels(*, architecture: str, requirements: tuple[str, ...]) -> Path:
-    """A folder with the wheels for Python 3.13 and all that they need, by pip's own settings, kept in the cache."""
+def wheels(*, architecture: str, requirements: tuple[str, ...], with_needs: bool = True) -> Path:
+    """A folder with the wheels for Python 3.13 and all that they need, by pip's own settings, kept in the cache.
+
+    with_needs: False for what needs something that there are no wheels of.
+    """
     folder = cache_folder() / f"wheels-{architecture}-{digest(*requirements)}"
     if not folder.is_dir():
         part = folder.with_suffix(".part")
         clear(part)
         command = [sys.executable, "-m", "pip", "download", "-qq", "-d", str(part), "--only-binary=:all:"]
-        command += ["--python-version", "3.13", "--implementation", "cp"]
+        command += ["--python-version", "3.13", "--implementation", "cp", *(() if with_needs else ("--no-deps",))]
         command += [word for abi in ("cp313", "abi3", "none") for word in ("--abi", abi)]
         command += [word for tag in GLIBC_TAGS for word in ("--platform", f"{tag}_{architecture}")]
         subprocess.run([*command, "--platform", "any", *requirements], check=True)
