@@ -28,7 +28,10 @@ KVM = ("-accel", "kvm", "-cpu", "host,-arch-capabilities")
 EMULATED = ("-accel", "tcg,thread=multi", "-cpu", "Nehalem")  # newer ones cost an emulator ten times the time
 # no_timer_check: an emulated timer may be too late for the kernel's patience on a busy host, which then panics.
 KERNEL_OPTIONS = "root=/dev/vda rw console=ttyS0 quiet panic=-1 no_timer_check vivid.n_devs=1"
+IS_FULL = os.environ.get("KENSA_VM") == "full"
 PROBE_S, BOOT_S, COMMAND_S = 60, 420, 180
+
+only_full = pytest.mark.skipif(not IS_FULL, reason="only in the full form, KENSA_VM=full")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

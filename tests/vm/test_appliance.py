@@ -5,7 +5,6 @@ KENSA_VM=full runs every number of the issue (200 parts, 20 power cuts); without
 """
 
 import json
-import os
 import random
 import re
 import time
@@ -22,9 +21,8 @@ from edge.frame import Frame
 from edge.inspection import DISTANCE_TOLERANCE, Inspector
 from tests.vm.appliance import DEFECTIVE, FILM, HOLD_MS, film_frame, installed_image
 from tests.vm.image import scratch
-from tests.vm.machine import Machine, kernel
+from tests.vm.machine import IS_FULL, Machine, kernel, only_full
 
-IS_FULL = os.environ.get("KENSA_VM") == "full"
 PARTS = 200 if IS_FULL else 15
 POWER_CUTS = 20 if IS_FULL else 1
 LONG_S = 600.0
@@ -34,8 +32,6 @@ NOT_READY = f"grep -q 0 {WIRES}/sim_gpio26/value"
 OFF = f"cat {WIRES}/sim_gpio{{22,23,24,25,26}}/value | tr -d '\\n' | grep -qx 00000"
 TOOLS = "cd /mnt/project/tests/vm; export PYTHONDONTWRITEBYTECODE=1; python3"
 TROUBLE = "systemd-run -q --unit trouble python3 /mnt/project/tests/vm/trouble.py"
-
-only_full = pytest.mark.skipif(not IS_FULL, reason="only in the full form, KENSA_VM=full")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(5400)]
 
@@ -185,6 +181,7 @@ def test_check_asks_the_running_core_and_names_who_holds_a_pin(ready: Machine) -
         ready.run("pkill gpioset; systemctl start --no-block kensa")
 
 
+@only_full
 def test_pin_that_somebody_holds_is_named_and_the_core_comes_back_when_it_is_free(ready: Machine) -> None:
     ready.run("systemctl stop kensa; gpioset --daemonize --consumer conveyor -c gpiochip0 23=0", timeout_s=LONG_S)
     try:
@@ -216,11 +213,12 @@ def test_pin_that_somebody_holds_is_named_and_the_core_comes_back_when_it_is_fre
         pytest.param(
             "systemctl stop line-feed", "systemctl start line-feed", id="camera shows one and the same picture"
         ),
-        pytest.param(f"{TROUBLE} drift", "systemctl stop trouble", id="exposure drifts"),
+        pytest.param(f"{TROUBLE} drift", "systemctl stop trouble", id="exposure drifts", marks=only_full),
         pytest.param(
             f"{TROUBLE} lock; sleep 5; {TOOLS} plc.py fire 15",  # the lock is seen when a part must be recorded
             "systemctl stop trouble",
             id="database locked",
+            marks=only_full,
         ),
         pytest.param(
             "fallocate -l $(($(df --output=avail -B1 / | tail -n 1) - 50000000)) /var/filler",
@@ -243,6 +241,7 @@ def test_what_breaks_takes_ready_away_and_mends_itself(ready: Machine, breaks: s
     assert found["begun"] == before + len(found["parts"])  # and none was lost meanwhile
 
 
+@only_full
 def test_black_pictures_are_faults_and_the_next_good_picture_is_judged(ready: Machine) -> None:
     before = last_part(ready)
     ready.run(f"systemctl stop line-feed; {TROUBLE} dark; sleep 10")
@@ -259,6 +258,7 @@ def test_black_pictures_are_faults_and_the_next_good_picture_is_judged(ready: Ma
     assert good_part["outcome"] in ("OK", "NG")
 
 
+@only_full
 def test_model_that_is_damaged_is_no_matter_until_the_restart_and_then_not_ready(ready: Machine) -> None:
     model = ready.run("ls /opt/kensa/venv/lib/python3*/site-packages/edge/demo/bundle").strip()
     ready.run(f"cp {model} /tmp/model; printf x | dd of={model} bs=1 seek=100000 conv=notrunc status=none")
@@ -275,6 +275,7 @@ def test_model_that_is_damaged_is_no_matter_until_the_restart_and_then_not_ready
     assert sum(parts(ready, 1)[0]["outcomes"].values()) == 1
 
 
+@only_full
 def test_damaged_database_is_set_aside_and_the_numbers_go_on(ready: Machine) -> None:
     before = last_part(ready)
     ready.run("systemctl stop kensa", timeout_s=LONG_S)
@@ -289,7 +290,7 @@ def test_damaged_database_is_set_aside_and_the_numbers_go_on(ready: Machine) -> 
     assert "the database was damaged" in found["events"][0]
 
 
-@pytest.mark.parametrize("signal", ["KILL", "TERM", "STOP"])
+@pytest.mark.parametrize("signal", ["KILL", pytest.param("TERM", marks=only_full), "STOP"])
 def test_a_core_that_is_ended_or_hangs_within_a_part_leaves_safe_wires_and_comes_back(
     ready: Machine, signal: str
 ) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.vm.image import scratch, unpacked_wheels, wheels
-from tests.vm.machine import Finished, Machine, kernel
+from tests.vm.machine import Finished, Machine, kernel, only_full
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(5400)]
+pytestmark = [only_full, pytest.mark.slow, pytest.mark.timeout(5400)]
 
 LONG_S = 1800.0
 # What picamera2 imports without being asked for it. Of the others there are no wheels, and no test uses them.
