@@ -63,6 +63,17 @@ def test_the_learned_part_may_turn_the_embedding_anywhere() -> None:
     assert (embedding > 0).any()
 
 
+def test_naming_turns_the_embedding_of_strong_defects_too_and_leaves_its_length() -> None:
+    torch.manual_seed(0)
+    plain, naming = EmbeddingNet(GRID, (32, 32)), EmbeddingNet(GRID, (32, 32), names_defects=True)
+    naming.load_state_dict(plain.state_dict())
+    maps = torch.rand(8, GRID.cells)  # cells of up to 15 deviations
+    with torch.no_grad():
+        before, after = plain(maps), naming(maps)
+    torch.testing.assert_close(after.norm(dim=1), before.norm(dim=1), rtol=1e-3, atol=0)
+    assert nn.functional.cosine_similarity(before, after).max() < 0.95
+
+
 def test_the_head_gives_log_probabilities() -> None:
     scores = ClassifyHead(4)(torch.randn(5, 128))
     assert scores.shape == (5, 4)
