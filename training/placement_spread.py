@@ -49,10 +49,10 @@ def placement_spread_px(pictures: Sequence[Pixels], picture: Pixels, grid: Grid)
 
 def _smooth_grey(pixels: Pixels) -> npt.NDArray[np.float32]:
     grey = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY) if pixels.ndim == 3 else pixels
-    return cv2.GaussianBlur(grey.astype(np.float32), (0, 0), SMOOTHING_PX)
+    return np.asarray(cv2.GaussianBlur(grey.astype(np.float32), (0, 0), SMOOTHING_PX), dtype=np.float32)
 
 
-def _patches(values: npt.NDArray[np.float32], grid: Grid) -> npt.NDArray[np.float64]:
+def _patches(values: npt.NDArray[np.floating], grid: Grid) -> npt.NDArray[np.float64]:
     """(H, W) → (PATCHES, PATCHES) means; what is left over at the right and below is left out."""
     height, width = grid.height_px // PATCHES, grid.width_px // PATCHES
     whole = values[: PATCHES * height, : PATCHES * width].astype(np.float64)
