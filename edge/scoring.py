@@ -17,7 +17,8 @@ class Score:
     """What the judgement rests on.
 
     distance: Euclidean, from the embedding to the good-part centroid. nearest_label: of the defect whose centroid lies
-    in the same direction, seen from the good parts, None without labels. map_mean: mean of the map, 8 bit levels. strongest_cell: (row, column) of the largest value.
+    in the same direction, seen from the good parts, None without labels. map_mean: mean of the map, 8 bit levels.
+    strongest_cell: (row, column) of the largest value.
     """
 
     distance: float
