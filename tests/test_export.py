@@ -21,7 +21,7 @@ def network_of(hidden: tuple[int, ...] = (32, 32), seed: int = 0, *, names_defec
     torch.manual_seed(seed)
     network = EmbeddingNet(Grid(rows=ROWS, columns=COLUMNS), hidden, names_defects=names_defects).eval()
     with torch.no_grad():
-        network.learned_share.fill_(1e4)  # as if training had found much to learn
+        network.learned_share.fill_(1e7)  # as if training had found much to learn
     return network
 
 

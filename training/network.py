@@ -9,7 +9,7 @@ from edge.bundle import EMBEDDING_SIZE
 from edge.preprocess import CEILING_SIGMA, FLOOR_SIGMA
 from edge.settings import Grid
 
-ORDER = 8
+ORDER = 12
 STRONG_SIGMA = 4.0  # what the strongest of a good part's cells reaches
 EMBEDDING_SCALE = 10.0  # an embedding's usual length
 REGION_ROWS, REGION_COLUMNS = 8, 16
@@ -22,8 +22,8 @@ class EmbeddingNet(nn.Module):
     """(N, cells) of 0 to 1 → (N, 128), a fixed part of higher order and a learned one, an MLP with PReLU.
 
     A Euclidean distance on what layers make of all cells averages a small defect away. The fixed part is the sum of the
-    cells' eighth powers in each of 128 regions of the map, so that one strong cell outweighs all others; the MLP adds
-    to it; and the length of the sum, not its direction, has its eighth root taken, so that distances stay proportional
+    cells' twelfth powers in each of 128 regions of the map, so that one strong cell outweighs all others; the MLP adds
+    to it; and the length of the sum, not its direction, has its twelfth root taken, so that distances stay proportional
     to deviations. Our reading of the higher-order distance that the client's documents wish for.
 
     The fixed part says where a defect is, not which; with defects to name, the MLP turns the direction as well, however
