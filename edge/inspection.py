@@ -105,10 +105,10 @@ class Inspector:
 
 
 # Another processor rounds a pixel in two hundred the other way; the search for the part's place can magnify that, above
-# all on a part with a large defect. Measured on 60 parts with the demo model, x86 against a Cortex-A72: up to 2.4 % of
-# the cells are off by more than 8 levels, single ones by up to 17, and the distance by up to 3.6 % of the limit.
+# all on a part with a large defect. Measured on 60 parts with two demo models, x86 against a Cortex-A72: up to 2.4 % of
+# the cells are off by more than 8 levels, single ones by up to 17, and the distance by up to 5.4 % of the limit.
 # tests/vm/test_cortex_a72.py prints such figures.
-DISTANCE_TOLERANCE = 5e-2  # of the calibrated limit
+DISTANCE_TOLERANCE = 0.1  # of the calibrated limit
 MAP_TOLERANCE_LEVELS = 8
 MOST_CELLS_BEYOND = 0.05  # of all cells
 

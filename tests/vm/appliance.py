@@ -73,7 +73,7 @@ WantedBy=multi-user.target
 FILM = tuple(range(1, 61))
 DEFECTIVE = tuple(part for part in FILM if part % 3 == 0)
 GPIO_TRIGGER = "{driver: gpio, line: GPIO17, pull: none, debounce_ms: 2}"
-HOLD_MS = 300
+HOLD_MS = 800  # a busy host lets an emulated processor stand still for longer than a usual pulse
 GPIO_OUTPUTS = f"""
   driver: gpio
   ok: {{line: GPIO22, hold_ms: {HOLD_MS}}}
@@ -118,7 +118,9 @@ def wheelhouse(folder: Path) -> Path:
 def installed_image(*, camera: str = VIVID, trigger: str = GPIO_TRIGGER, outputs: str = GPIO_OUTPUTS) -> Path:
     """A disk that starts kensa at boot. Made anew when the project has changed; older ones are removed."""
     station = STATION.format(camera=camera, trigger=trigger, outputs=outputs)
-    sources = sorted(path for name in ("edge", "systemd") for path in (ROOT / name).rglob("*") if path.is_file())
+    sources = sorted(
+        path for name in ("edge", "models", "systemd") for path in (ROOT / name).rglob("*") if path.is_file()
+    )
     content = [path.read_bytes().hex() for path in sources if "__pycache__" not in path.parts]
     image = cache_folder() / f"kensa-{digest(station, SLOW, NO_WATCHDOG, FEED, repr(FILM), *content)}.img"
     base = base_image()

@@ -18,7 +18,7 @@ import pytest
 
 from edge.bundle import Bundle
 from edge.frame import Frame
-from edge.inspection import DISTANCE_TOLERANCE, Inspector
+from edge.inspection import Inspector
 from tests.vm.appliance import DEFECTIVE, FILM, HOLD_MS, film_frame, installed_image
 from tests.vm.image import scratch
 from tests.vm.machine import IS_FULL, Machine, kernel, only_full
@@ -26,6 +26,7 @@ from tests.vm.machine import IS_FULL, Machine, kernel, only_full
 PARTS = 200 if IS_FULL else 15
 POWER_CUTS = 20 if IS_FULL else 1
 LONG_S = 600.0
+NEAR = 0.03  # of the limit: the same part, on a processor without this one's newer instructions
 WIRES = "/sys/devices/platform/gpio-sim.0/gpiochip0"
 READY = f"grep -q 1 {WIRES}/sim_gpio26/value"
 NOT_READY = f"grep -q 0 {WIRES}/sim_gpio26/value"
@@ -113,7 +114,7 @@ def test_every_edge_gives_busy_then_one_outcome_and_a_row(
 
 def check_truth(records: list[dict[str, Any]], bundle: Bundle, inspector: Inspector) -> None:
     """Each distance in the records is that of a part of the film, and so is the verdict."""
-    tolerance = DISTANCE_TOLERANCE * bundle.manifest.limit.calibrated
+    tolerance = NEAR * bundle.manifest.limit.calibrated
     truth = {}
     for number in FILM:
         pixels = cv2.cvtColor(film_frame(number), cv2.COLOR_YUV2BGR_YUYV)

@@ -2,6 +2,7 @@
 
 `trouble.py drift`: somebody else sets the camera's gain, again and again.
 `trouble.py lock`: somebody else holds the database for writing.
+`trouble.py still`: the camera sees one and the same picture.
 `trouble.py dark`: the camera sees darkness, which flickers a little as a sensor's does.
 """
 
@@ -31,16 +32,26 @@ def lock() -> None:
     time.sleep(3600)
 
 
+def still() -> None:
+    with Path("/opt/vm/parts.yuyv").open("rb") as film:
+        show(film.read(PICTURE_BYTES))
+
+
 def dark() -> None:
-    film = Path("/tmp/dark.yuyv")
     noise = os.urandom(PICTURE_BYTES // 2)
     lightness = noise.translate(bytes(16 + level % 4 for level in range(256)))
     shifts = (0, 1000, 2000, 3000, 4000)
     pictures = [lightness[shift:] + lightness[:shift] for shift in shifts]
-    film.write_bytes(b"".join(b"\x80".join(bytes([level]) for level in picture) + b"\x80" for picture in pictures))
+    show(b"".join(b"\x80".join(bytes([level]) for level in picture) + b"\x80" for picture in pictures))
+
+
+def show(pictures: bytes) -> None:
+    """Instead of the film of parts, which must have ended."""
+    film = Path("/tmp/film.yuyv")
+    film.write_bytes(pictures)
     out = ["v4l2-ctl", "-d", "/dev/video4", "--stream-out-mmap", "3", f"--stream-from={film}", "--stream-loop"]
     subprocess.run(out, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":
-    {"drift": drift, "lock": lock, "dark": dark}[sys.argv[1]]()
+    {"drift": drift, "lock": lock, "still": still, "dark": dark}[sys.argv[1]]()
