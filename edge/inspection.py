@@ -110,7 +110,7 @@ class Inspector:
 # tests/vm/test_cortex_a72.py prints such figures.
 DISTANCE_TOLERANCE = 0.1  # of the calibrated limit
 MAP_TOLERANCE_LEVELS = 8
-MOST_CELLS_BEYOND = 0.05  # of all cells
+MOST_CELLS_BEYOND = 0.04  # of all cells
 
 
 def self_test(bundle: Bundle, inspector: Inspector) -> None:

@@ -49,7 +49,7 @@ class Scorer:
         )
 
     def _nearest(self, embedding: FloatArray) -> str | None:
-        if not self._labels:
+        if not self._labels or not np.isfinite(embedding).all():
             return None
         return self._labels[int(np.argmax(self._directions @ (embedding - self._good)))]
 

@@ -137,11 +137,12 @@ class Station:
         if self._readiness.halted_because and not needs_restart:
             return
         self._readiness.halt(why, needs_restart=needs_restart)
-        self._phase, self._ready_since_ns = Phase.HALTED, None
+        self._ready_since_ns = None
         log.error("halted why=%r", why)
         if attempt(self._make_safe) is not None:
             self._readiness.needs_restart = True
             attempt(self._outputs.close)
+        self._phase = Phase.HALTED  # who reads it may rely on the wires
 
     def reset(self) -> None:
         """A person has looked: take parts again if everything else is well."""
