@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edge.config import StationConfig
-from edge.web import operator
+from edge.web import metrics, operator
 from edge.web.guard import READING, Refused
 from edge.web.language import LANGUAGES, words
 from edge.web.reader import Reader
@@ -58,6 +58,7 @@ def make_app(site: Site) -> Callable[..., object]:
     """The application of a site. Raises ValueError for a route that changes something and needs no role."""
     routes: list[Route] = [
         *operator.routes(site),
+        *metrics.routes(site),
         Route("/words/{language}", _words),
     ]
     for route in routes:
