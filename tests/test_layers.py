@@ -63,7 +63,7 @@ SHELL = [
         "takt_times",
         "rejudge",
     ),
-    *("limit_effect", "export"),
+    *("grain", "limit_effect", "export"),
 ]
 FACES = ["__init__", "__main__", "commands", "web"]
 LAYERS = {
