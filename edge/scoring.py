@@ -69,7 +69,8 @@ class Scorer:
     def _nearest(self, embedding: FloatArray) -> str | None:
         if not self._labels:
             return None
-        return self._labels[int(np.argmax(self._directions @ (embedding - self._good)))]
+        with np.errstate(invalid="ignore"):  # of an embedding that is no number, which `judge` refuses
+            return self._labels[int(np.argmax(self._directions @ (embedding - self._good)))]
 
 
 def directions_of(vectors: FloatArray) -> FloatArray:
