@@ -24,11 +24,12 @@ VALUES = [
     "wiring",
     "cameras",
     "config",
+    "picture_policy",
     "picture_files",
     "pictures",
 ]
 RULES = [
-    *("alignment", "archive", "bundle", "camera_event", "inspection", "judge", "manifest"),
+    *("alignment", "archive", "bundle", "camera_event", "control_charts", "inspection", "judge", "manifest"),
     *("placing", "pose", "pose_search", "pose_trimmed", "preprocess", "quality", "scoring", "variables"),
 ]
 INTERFACES = ["interfaces", "priority"]
@@ -48,7 +49,31 @@ SHELL = [
         "notify",
         "remote",
     ),
-    *("logs", "recorder", "data_folder", "database", "picture_store", "model_store", "machine"),
+    *(
+        "logs",
+        "recorder",
+        "record_writer",
+        "data_folder",
+        "database",
+        "database_place",
+        "schema",
+        "migrations",
+        "rollups",
+    ),
+    *("picture_store", "quotas", "model_store", "machine"),
+    *(
+        "page_store",
+        "audit",
+        "corrections",
+        "accounts",
+        "history",
+        "part_story",
+        "trends",
+        "counters",
+        "takt_times",
+        "rejudge",
+    ),
+    *("grain", "limit_effect", "export"),
 ]
 FACES = ["__init__", "__main__", "commands", "web"]
 LAYERS = {

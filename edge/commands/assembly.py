@@ -11,7 +11,7 @@ from typing import cast
 
 from edge.bundle import Bundle
 from edge.config import DEMO_BUNDLE, StationConfig
-from edge.control import Control
+from edge.control import Answer, Commands, Control
 from edge.daemon import Daemon
 from edge.drivers import open_camera, open_embedder, open_outputs, open_trigger
 from edge.drivers.clock import SystemClock
@@ -73,7 +73,7 @@ def assemble(
             Recorder(
                 folder,
                 clock=clock,
-                pictures_bytes=int(config.records.pictures_mb * 1e6),
+                pictures=config.records.pictures,
                 most_unwritten_parts=config.records.most_unwritten_parts,
             )
         )
@@ -106,8 +106,18 @@ def assemble(
         )
         fires = cast(Fires, trigger) if config.trigger.driver == "software" else None
         commands = commands_of(daemon, station, trigger=fires, deadline_ms=config.deadline_ms)
-        stack.enter_context(Control(config.control_path, commands))
+        stack.enter_context(Control(config.control_path, _with_clock(commands, recorder)))
         yield Appliance(daemon=daemon, station=station, camera=camera, outputs=outputs, recorder=recorder)
+
+
+def _with_clock(commands: Commands, recorder: Recorder) -> Commands:
+    """Whoever resets has looked at the clock as well."""
+
+    def reset() -> Answer:
+        recorder.accept_clock()
+        return commands["reset"]()
+
+    return {**commands, "reset": reset}
 
 
 @contextmanager
