@@ -1,7 +1,6 @@
 """What the tests of the page are made of: a site over a data folder, and a client that asks it without a network."""
 
 import re
-import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,9 +13,9 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from edge.config import parse_config
-from edge.web.accounts import Accounts
 from edge.web.app import make_app, make_site
 from edge.web.guard import Role
+from edge.web.people import People
 from edge.web.server import server_settings
 from edge.web.site import Site
 from tests.stations import until
@@ -42,14 +41,10 @@ ENGINEER, OPERATOR = ("eva", "correct horse"), ("otto", "135791")
 def with_accounts(site: Site) -> Site:
     """With an engineer and an operator who have chosen their passwords."""
 
-    def add(database: sqlite3.Connection) -> tuple[str, str]:
-        accounts = Accounts(database)
-        for role, (name, password) in ((Role.ENGINEER, ENGINEER), (Role.OPERATOR, OPERATOR)):
-            accounts.add(name, role=role, password=password)
-            accounts.set_password(name, password)
-        return "", ""
-
-    site.desk.change_now("test", what="accounts", change=add)
+    people = People(site.desk.store(), who="test")
+    for role, (name, password) in ((Role.ENGINEER, ENGINEER), (Role.OPERATOR, OPERATOR)):
+        people.add(name, role=role, password=password)
+        people.set_password(name, password)
     return site
 
 

@@ -24,6 +24,7 @@ VALUES = [
     "wiring",
     "cameras",
     "config",
+    "picture_policy",
     "picture_files",
     "pictures",
 ]
@@ -48,8 +49,9 @@ SHELL = [
         "notify",
         "remote",
     ),
-    *("recorder", "data_folder", "database", "picture_store", "model_store", "machine"),
-    "page_database",
+    *("recorder", "record_writer", "data_folder", "database", "database_place", "schema", "migrations", "rollups"),
+    *("picture_store", "quotas", "model_store", "machine"),
+    *("page_store", "audit", "corrections", "accounts", "history", "part_story", "trends", "counters"),
 ]
 FACES = ["__init__", "__main__", "commands", "web"]
 LAYERS = {
