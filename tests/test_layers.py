@@ -51,6 +51,7 @@ SHELL = [
     ),
     *("recorder", "record_writer", "data_folder", "database", "database_place", "schema", "migrations", "rollups"),
     *("picture_store", "quotas", "model_store", "machine"),
+    *("moved_limit", "live", "teaching", "set_up", "limit_effect", "training_folder"),
     *("page_store", "audit", "corrections", "accounts", "history", "part_story", "trends", "counters"),
 ]
 FACES = ["__init__", "__main__", "commands", "web"]
