@@ -2,6 +2,7 @@
 
 import math
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import Field, ValidationError
@@ -12,8 +13,8 @@ from edge.settings import Strict
 
 FILE_NAME = "limits.json"
 MOST_MODELS = 50
-LEAST, MOST = 0.2, 5.0
-"""How far a limit may be moved, as shares of the calibrated one."""
+LEAST, MOST = 0.05, 5.0
+"""How far a limit may be moved, as shares of the calibrated one: too low rejects too much, too high lets through."""
 
 
 class MovedLimits(Strict):
@@ -54,8 +55,9 @@ def write_limit(folder: Path, limit: float | None, *, model_sha256: str) -> None
         finally:
             os.close(descriptor)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise RecordError(f"{path}: the limit cannot be kept: {error.strerror}") from error
+        with suppress(OSError):
+            unfinished.unlink()
+        raise RecordError(f"{path.name}: the limit cannot be kept: {error.strerror}") from error
 
 
 def check_limit(limit: float, *, calibrated: float) -> None:
@@ -72,4 +74,4 @@ def _read(folder: Path) -> MovedLimits:
     except FileNotFoundError:
         return MovedLimits()
     except (OSError, ValidationError) as error:
-        raise RecordError(f"{path}: the moved limits cannot be read; set the limit again") from error
+        raise RecordError(f"{path.name}: the moved limits cannot be read; set the limit again") from error

@@ -10,6 +10,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -46,7 +47,8 @@ def keep_frame(data: Path, frame: Frame) -> str:
             os.fsync(file.fileno())
         unfinished.replace(path)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink()
         raise PictureError(f"the picture cannot be kept: {error.strerror}") from error
     return path.name
 
@@ -94,15 +96,15 @@ class Teacher:
             self.trouble = self.trouble or "the disk does not answer"
 
     def _write(self) -> None:
-        while (frame := self._frames.get()) is not None:
-            try:
+        try:
+            while (frame := self._frames.get()) is not None:
                 keep_frame(self._data, frame)
                 self.kept += 1
-            except EdgeError as error:
-                self.trouble = str(error)
-                break
-        log.info("teaching ended kept=%d trouble=%r", self.kept, self.trouble)
-        self._on_end()
+        except EdgeError as error:
+            self.trouble = str(error)
+        finally:
+            log.info("teaching ended kept=%d trouble=%r", self.kept, self.trouble)
+            self._on_end()
 
 
 def _untold(why: str) -> Inspection:
