@@ -20,12 +20,12 @@ function draw(shown, limit) {
     pen.fillStyle = distance > (limit ?? shown.limit) ? "#ff6b76" : "#4cc38a";
     pen.fillRect(6 + (width - 12) * index / Math.max(parts.length - 1, 1) - 2, y(distance) - 2, 5, 5);
   });
-  line(pen, y(shown.calibrated), width, "#a9b6c4", [4, 6], word("limit.calibrated"));
+  line(pen, y(shown.calibrated), width, "#a9b6c4", [4, 6], word("limit.calibrated"), width - 130);
   line(pen, y(shown.limit), width, "#ffffff", [], word("limit.now"));
   if (limit !== null) line(pen, y(limit), width, "#ffd25e", [12, 6], word("limit.new"));
 }
 
-function line(pen, y, width, colour, dashes, text) {
+function line(pen, y, width, colour, dashes, text, left = 8) {
   pen.strokeStyle = pen.fillStyle = colour;
   pen.lineWidth = 3;
   pen.setLineDash(dashes);
@@ -34,7 +34,7 @@ function line(pen, y, width, colour, dashes, text) {
   pen.lineTo(width, y);
   pen.stroke();
   pen.font = "20px sans-serif";
-  pen.fillText(text, 8, y > 26 ? y - 7 : y + 24);
+  pen.fillText(text, left, y > 26 ? y - 7 : y + 24);
 }
 
 function showEffect(told) {
@@ -88,7 +88,8 @@ function begin() {
   const taken = (told) => {
     shown.limit = told.limit;
     wish = null;
-    slider.value = exact.value = told.limit;
+    slider.value = told.limit;
+    exact.value = Number(told.limit.toPrecision(6));
     byId("effect").replaceChildren();
     byId("told").textContent = `${word("limit.moved")} ${number(told.limit)}`;
     showGolden(shown, told.limit);
