@@ -6,6 +6,8 @@ What the tables hold stands in `schema.py`. Only the core writes here.
 
 import json
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from edge.errors import RecordError
@@ -94,6 +96,19 @@ def open_current(folder: Path) -> sqlite3.Connection:
     return connection
 
 
+@contextmanager
+def reading(folder: Path) -> Iterator[sqlite3.Connection]:
+    """A connection for a few short queries, in any thread. Raises RecordError if they cannot be answered."""
+    try:
+        connection = open_current(folder)
+        try:
+            yield connection
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise RecordError(f"{folder / FILE_NAME}: cannot be read at the moment: {error}") from error
+
+
 def check_database(folder: Path) -> int:
     """How many parts are recorded. Raises RecordError if there is a database and it is damaged or newer."""
     if not (folder / FILE_NAME).is_file():
@@ -109,10 +124,10 @@ def check_database(folder: Path) -> int:
         raise RecordError(f"{folder / FILE_NAME}: the database is damaged: {error}") from error
 
 
-def mark_suspect(folder: Path, error: sqlite3.Error) -> None:
-    """Have the next start read all of a database that has shown damage."""
-    if getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        (folder / SUSPECT).touch()
+def is_damage(error: Exception) -> bool:
+    """True for what SQLite says of a file that is no sound database any more."""
+    codes = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", None) in codes
 
 
 def add_boot(connection: sqlite3.Connection, boot_id: str) -> None:

@@ -1,5 +1,6 @@
 """What another limit would have said of the last parts, from the distances that were recorded."""
 
+import math
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
@@ -11,8 +12,8 @@ from edge.verdict import Reason
 
 LAST_PARTS = 5000
 DISTANCES = """
-    SELECT sequence, distance FROM parts JOIN models ON models.number = parts.model
-    WHERE models.sha256 = ? AND outcome IN ('OK', 'NG') AND reason != ? ORDER BY sequence DESC LIMIT ?
+    SELECT sequence, distance, reason FROM parts JOIN models ON models.number = parts.model
+    WHERE models.sha256 = ? AND outcome IN ('OK', 'NG') ORDER BY sequence DESC LIMIT ?
 """
 
 
@@ -26,16 +27,18 @@ class Effect:
 
 
 def distances(data: Path, *, model_sha256: str, most: int = LAST_PARTS) -> list[tuple[int, float]]:
-    """(sequence, distance) of the last parts that this model judged by distance, the newest first.
+    """(sequence, distance) of the last parts that this model judged in time, the newest first.
 
+    A part unlike any that was taught is NG at any limit: its distance counts as infinite.
     Raises RecordError if they cannot be read.
     """
     try:
         with closing(open_current(data)) as database:
-            rows = database.execute(DISTANCES, (model_sha256, Reason.UNLIKE_ANY_PART.value, most)).fetchall()
+            rows = database.execute(DISTANCES, (model_sha256, most)).fetchall()
     except sqlite3.Error as error:
         raise RecordError(f"the records cannot be read: {error}") from error
-    return [(int(sequence), float(distance)) for sequence, distance in rows]
+    unlike = Reason.UNLIKE_ANY_PART.value
+    return [(sequence, math.inf if reason == unlike else distance) for sequence, distance, reason in rows]
 
 
 def effect_of(found: list[tuple[int, float]], *, limit: float, instead_of: float) -> Effect:

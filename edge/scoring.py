@@ -16,8 +16,9 @@ FloatArray = npt.NDArray[np.float32]
 class Score:
     """What the judgement rests on.
 
-    distance: Euclidean, from the embedding to the good-part centroid. nearest_label: of the nearest defect centroid,
-    None without labels. map_mean: mean of the map, 8 bit levels. strongest_cell: (row, column) of the largest value.
+    distance: Euclidean, from the embedding to the good-part centroid. nearest_label: of the defect whose centroid lies
+    in the same direction, seen from the good parts, None without labels. map_mean: mean of the map, 8 bit levels.
+    strongest_cell: (row, column) of the largest value.
     """
 
     distance: float
@@ -32,7 +33,7 @@ class Scorer:
     def __init__(self, *, good_centroid: FloatArray, defect_centroids: FloatArray, labels: Sequence[str]) -> None:
         """good_centroid: (D,). defect_centroids: (L, D), one a label, L may be 0."""
         self._good = good_centroid
-        self._defects = defect_centroids
+        self._directions = directions_of(defect_centroids - good_centroid)
         self._labels = tuple(labels)
 
     def score(self, embedding: FloatArray, cell_map: Pixels) -> Score:
@@ -47,10 +48,34 @@ class Scorer:
             strongest_cell=(int(strongest[0]), int(strongest[1])),
         )
 
+    def score_many(self, embeddings: FloatArray, cell_maps: Pixels) -> list[Score]:
+        """embeddings: (N, D) float32. cell_maps: (N, rows, columns) uint8. Each as `score` gives it."""
+        distances = np.sqrt(np.square(self._good.astype(np.float64) - embeddings).sum(axis=1))
+        to_defects = [np.square(defect.astype(np.float64) - embeddings).sum(axis=1) for defect in self._defects]
+        nearest = np.argmin(to_defects, axis=0) if self._labels else np.zeros(len(embeddings), np.intp)
+        means = cell_maps.mean(axis=(1, 2))
+        strongest = cell_maps.reshape(len(cell_maps), -1).argmax(axis=1)
+        columns = cell_maps.shape[2]
+        return [
+            Score(
+                distance=float(distance),
+                nearest_label=self._labels[label] if self._labels else None,
+                map_mean=float(mean),
+                strongest_cell=(int(cell) // columns, int(cell) % columns),
+            )
+            for distance, label, mean, cell in zip(distances, nearest, means, strongest, strict=True)
+        ]
+
     def _nearest(self, embedding: FloatArray) -> str | None:
         if not self._labels:
             return None
-        return self._labels[int(np.argmin(squared_distances(embedding, self._defects)))]
+        return self._labels[int(np.argmax(self._directions @ (embedding - self._good)))]
+
+
+def directions_of(vectors: FloatArray) -> FloatArray:
+    """(L, D) → (L, D) of length one; zero stays zero. A faint and a strong defect of one kind differ in length only."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, np.finfo(np.float32).tiny), dtype=np.float32)
 
 
 def squared_distances(embedding: FloatArray, centroids: FloatArray) -> npt.NDArray[np.float64]:

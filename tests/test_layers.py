@@ -29,7 +29,7 @@ VALUES = [
     "pictures",
 ]
 RULES = [
-    *("alignment", "archive", "bundle", "camera_event", "inspection", "judge", "manifest"),
+    *("alignment", "archive", "bundle", "camera_event", "control_charts", "inspection", "judge", "manifest"),
     *("placing", "pose", "pose_search", "pose_trimmed", "preprocess", "quality", "scoring", "variables"),
 ]
 INTERFACES = ["interfaces", "priority"]
@@ -51,8 +51,19 @@ SHELL = [
     ),
     *("recorder", "record_writer", "data_folder", "database", "database_place", "schema", "migrations", "rollups"),
     *("picture_store", "quotas", "model_store", "machine"),
-    *("moved_limit", "live", "teaching", "set_up", "limit_effect", "training_folder"),
-    *("page_store", "audit", "corrections", "accounts", "history", "part_story", "trends", "counters"),
+    *(
+        "page_store",
+        "audit",
+        "corrections",
+        "accounts",
+        "history",
+        "part_story",
+        "trends",
+        "counters",
+        "takt_times",
+        "rejudge",
+    ),
+    *("limit_effect", "export", "moved_limit", "live", "teaching", "set_up", "training_folder"),
 ]
 FACES = ["__init__", "__main__", "commands", "web"]
 LAYERS = {

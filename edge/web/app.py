@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edge.config import StationConfig
 from edge.errors import EdgeError
-from edge.web import accounts_pages, operator, set_up, sign_in, teach_pages
+from edge.web import accounts_pages, metrics, operator, set_up, sign_in, teach_pages
 from edge.web.core import CoreSaysNo
 from edge.web.desk import Desk
 from edge.web.guard import READING, Refused
@@ -75,6 +75,7 @@ def routes_of(site: Site) -> list[Route]:
         *accounts_pages.routes(site),
         *set_up.routes(site),
         *teach_pages.routes(site),
+        *metrics.routes(site),
         Route("/words/{language}", _words),
     ]
     for route in routes:
