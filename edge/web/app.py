@@ -1,29 +1,28 @@
-"""The operator page as a web application: one page, one stream of news, the pictures. It reads and never writes."""
+"""The page as a web application, put together from its rooms."""
 
 import json
-from collections.abc import AsyncIterator, Callable
-from dataclasses import asdict
+from collections.abc import Callable
 from pathlib import Path
 
-import anyio
-from jinja2 import Environment, PackageLoader, select_autoescape
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response, StreamingResponse
-from starlette.routing import Mount, Route
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from edge.config import StationConfig
+from edge.web import operator
+from edge.web.guard import READING, Refused
+from edge.web.language import LANGUAGES, words
 from edge.web.reader import Reader
-from edge.web.words import LANGUAGES, language_of, words
+from edge.web.site import Room, Site
 
-POLL_S = 0.25
-MOST_VIEWERS = 8
-LONGEST_STREAM_TICKS = 4 * 3600  # an hour; the browser then comes back by itself
+ROOMS = [Room(address="/", words="room.now")]
 HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -50,76 +49,56 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
-class Page:
-    """The answers of the page for one station."""
-
-    def __init__(self, reader: Reader, *, station: str) -> None:
-        self._reader, self._station = reader, station
-        self._viewers = 0
-        environment = Environment(loader=PackageLoader("edge.web"), autoescape=select_autoescape())
-        self._template = environment.get_template("page.html")
-
-    async def index(self, request: Request) -> Response:
-        """The page itself, in the viewer's language."""
-        accepted = request.headers.get("accept-language", "")
-        language = language_of(cookie=request.cookies.get("language"), accepted=accepted)
-        body = self._template.render(words=words(language), language=language, station=self._station)
-        return HTMLResponse(body, headers={"Cache-Control": "no-store"})
-
-    async def words(self, request: Request) -> Response:
-        """The dictionary of one language."""
-        language = request.path_params["language"]
-        if language not in LANGUAGES:
-            return PlainTextResponse("there is no such language", status_code=404)
-        body = json.dumps(words(language), ensure_ascii=False)
-        return Response(body, media_type="application/json", headers={"Cache-Control": "no-cache"})
-
-    async def picture(self, request: Request) -> Response:
-        """One part's picture."""
-        path = await run_in_threadpool(self._reader.picture, request.path_params["sequence"])
-        if path is None:
-            return PlainTextResponse("there is no picture of this part", status_code=404)
-        return FileResponse(path, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
-
-    async def events(self, request: Request) -> Response:
-        """News as server-sent events; the id of each part's event is its sequence number."""
-        if self._viewers >= MOST_VIEWERS:
-            return PlainTextResponse("too many viewers", status_code=503, headers={"Retry-After": "5"})
-        last = request.headers.get("last-event-id", "0")
-        after = int(last) if last.isdecimal() and len(last) < 19 else 0
-        headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-        return StreamingResponse(self._stream(after), media_type="text/event-stream", headers=headers)
-
-    async def _stream(self, after: int) -> AsyncIterator[str]:
-        self._viewers += 1
-        try:
-            yield "retry: 1000\n\n"
-            for _ in range(LONGEST_STREAM_TICKS):
-                yield _event("station", asdict(await run_in_threadpool(self._reader.station)))
-                for part in await run_in_threadpool(self._reader.news, after=after):
-                    after = part.sequence
-                    yield _event("part", asdict(part), number=part.sequence)
-                yield _event("counts", await run_in_threadpool(self._reader.counts))
-                await anyio.sleep(POLL_S)
-        finally:
-            self._viewers -= 1
+def make_site(config: StationConfig) -> Site:
+    """What the rooms of a station's page share."""
+    return Site(config=config, reader=Reader(Path(config.data)), rooms=ROOMS)
 
 
-def _event(kind: str, data: object, *, number: int | None = None) -> str:
-    identity = "" if number is None else f"id: {number}\n"
-    return f"{identity}event: {kind}\ndata: {json.dumps(data, ensure_ascii=False, allow_nan=False)}\n\n"
-
-
-def make_app(data: Path, *, station: str) -> Callable[..., object]:
-    """The application over a station's data folder."""
-    page = Page(Reader(data), station=station)
-    app = Starlette(
-        routes=[
-            Route("/", page.index),
-            Route("/events", page.events),
-            Route("/words/{language}", page.words),
-            Route("/picture/{sequence:int}", page.picture),
-            Mount("/static", StaticFiles(packages=[("edge.web", "static")])),
-        ]
-    )
+def make_app(site: Site) -> Callable[..., object]:
+    """The application of a site. Raises ValueError for a route that changes something and needs no role."""
+    routes: list[Route] = [
+        *operator.routes(site),
+        Route("/words/{language}", _words),
+    ]
+    for route in routes:
+        if not (route.methods or set()) <= READING and not hasattr(route.endpoint, "needed_role"):
+            raise ValueError(f"{route.path} changes something, and everybody may: write needs(Role…, handler)")
+    static: BaseRoute = Mount("/static", StaticFiles(packages=[("edge.web", "static")]))
+    handlers = {Refused: _refused, HTTPException: _not_found, Exception: _broken}
+    app = Starlette(routes=[*routes, static], exception_handlers=handlers)
+    app.state.site = site
     return SecurityHeaders(app)
+
+
+async def _words(request: Request) -> Response:
+    """The dictionary of one language."""
+    language = request.path_params["language"]
+    if language not in LANGUAGES:
+        return PlainTextResponse("there is no such language", status_code=404)
+    body = json.dumps(words(language), ensure_ascii=False)
+    return Response(body, media_type="application/json", headers={"Cache-Control": "no-cache"})
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    return _told(request, error.status, error.why)
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    answer = _told(request, error.status_code, "refused.not_found" if error.status_code == 404 else "refused.request")
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+async def _broken(request: Request, _: Exception) -> Response:
+    """What went wrong stands in the log of the page, and nowhere else."""
+    return _told(request, 500, "refused.broken")
+
+
+def _told(request: Request, status: int, why: str) -> Response:
+    """Why a request was not done: a page for people, {"why": …} for scripts."""
+    site: Site = request.app.state.site
+    if "text/html" in request.headers.get("accept", ""):
+        return site.page(request, "refused.html", status=status, why=why)
+    return JSONResponse({"why": words(site.language(request))[why]}, status_code=status)

@@ -1,13 +1,12 @@
 """Serves the operator page until a signal comes."""
 
 import socket
-from pathlib import Path
 
 import uvicorn
 
 from edge.config import StationConfig
 from edge.errors import EdgeError
-from edge.web.app import make_app
+from edge.web.app import make_app, make_site
 
 SHUTDOWN_S = 1
 
@@ -19,7 +18,7 @@ def serve(config: StationConfig) -> None:
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except (OSError, OverflowError) as error:
         raise EdgeError(f"the page cannot be served at {host} port {port}: {error}") from error
-    app = make_app(Path(config.data), station=config.station)
+    app = make_app(make_site(config))
     settings = uvicorn.Config(
         app,
         log_level="warning",

@@ -4,31 +4,15 @@
 const SILENCE_MS = 1500;   // together with the server's own patience a dead core is seen within 2 seconds
 const THUMBNAILS = 16;
 const MARK_AT = 2 / 3;     // where the limit stands on a bar
-const byId = (id) => document.getElementById(id);
 
-let words = {};
 let station = null;
 let last = null;
 let heardAt = 0;
-
-function word(key, otherwise) { return words[key] ?? otherwise ?? key; }
 
 function labelWords(label) {
   if (!label) return "";
   const [, kind, address] = label.match(/^(.*?)(?:_(\d+))?$/);
   return [word("label." + kind, kind.replaceAll("_", " ")), address].filter(Boolean).join(" ");
-}
-
-function number(value) { return value >= 100 ? value.toFixed(0) : value.toPrecision(3); }
-
-function shape(outcome) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
-  svg.setAttribute("class", "shape");
-  svg.setAttribute("aria-hidden", "true");
-  use.setAttribute("href", "#shape-" + outcome);
-  svg.append(use);
-  return svg;
 }
 
 function showBar(id, value, limit, unit) {
@@ -45,7 +29,6 @@ function showVerdict(part) {
   box.dataset.outcome = part.outcome;
   byId("verdict-shape").setAttribute("href", "#shape-" + part.outcome);
   byId("verdict-word").textContent = word("outcome." + part.outcome);
-  byId("verdict-sense").removeAttribute("data-words");
   byId("verdict-sense").textContent = word("sense." + part.outcome);
   byId("verdict-label").textContent = part.outcome === "NG" ? labelWords(part.label) : "";
   byId("verdict-reason").textContent = word("reason." + part.reason, part.reason);
@@ -150,24 +133,6 @@ function listen() {
   };
 }
 
-async function speak(language) {
-  const answer = await fetch("/words/" + language);
-  words = await answer.json();
-  document.documentElement.lang = language;
-  document.body.dataset.language = language;
-  for (const element of document.querySelectorAll("[data-words]")) {
-    element.textContent = word(element.dataset.words);
-  }
-  if (last !== null) { showVerdict(last); }
-  showStation();
-}
-
-byId("language").addEventListener("click", () => {
-  const language = document.body.dataset.language === "en" ? "ja" : "en";
-  document.cookie = `language=${language}; path=/; max-age=31536000; SameSite=Strict`;
-  speak(language);
-});
-
 heardAt = performance.now();
-speak(document.body.dataset.language).then(listen);
+wordsAreHere.then(listen);
 setInterval(showLife, 250);

@@ -7,22 +7,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import anyio
-import httpx
 import pytest
-import uvicorn
 
 from edge.drivers.simulated import SimulatedClock
 from edge.heartbeat import Heartbeat
 from edge.recorder import Recorder
 from edge.state import Phase, State
 from edge.verdict import Outcome, Reason
-from edge.web.app import MOST_VIEWERS, Page, make_app
+from edge.web.language import LANGUAGES, dictionary, language_of
+from edge.web.operator import MOST_VIEWERS, Operator
 from edge.web.reader import Reader
-from edge.web.words import LANGUAGES, dictionary, language_of
 from tests.browser import CHROMIUM, Browser
+from tests.sites import Client, served, site_of
 from tests.stations import MODEL, until
 from tests.test_recorder import part, record_parts, recording, rows
 
@@ -58,26 +56,9 @@ def beating(folder: Path, phase: Phase = Phase.READY, why: str = "") -> Iterator
         heartbeat.close()
 
 
-class Client:
-    """Asks the application without a network."""
-
-    def __init__(self, folder: Path) -> None:
-        self._transport = httpx.ASGITransport(app=make_app(folder, station="a1"))  # type: ignore[arg-type]
-
-    def get(self, address: str, **options: Any) -> httpx.Response:
-        return self.ask("GET", address, **options)
-
-    def ask(self, method: str, address: str, **options: Any) -> httpx.Response:
-        async def answer() -> httpx.Response:
-            async with httpx.AsyncClient(transport=self._transport, base_url="http://station") as client:
-                return await client.request(method, address, **options)
-
-        return anyio.run(answer)
-
-
 def first_events(folder: Path, count: int, *, after: int = 0) -> list[tuple[str, str, object]]:
     """(kind, id, data) of the first events of a stream."""
-    page = Page(Reader(folder), station="a1")
+    page = Operator(site_of(folder))
 
     async def read() -> list[str]:
         stream = page._stream(after)
@@ -94,16 +75,16 @@ def first_events(folder: Path, count: int, *, after: int = 0) -> list[tuple[str,
 
 
 def test_page_is_complete_and_asks_nobody_else(data: Path) -> None:
-    answer = Client(data).get("/")
+    answer = Client(site_of(data)).get("/")
     assert answer.status_code == 200
     assert not re.search(r"(?:src|href)=\"(?:https?:)?//", answer.text)
     for address in re.findall(r"(?:src|href)=\"(/[^\"]+)\"", answer.text):
-        assert Client(data).get(address).status_code == 200, address
-    assert "http" not in (WEB / "static" / "page.css").read_text()
+        assert Client(site_of(data)).get(address).status_code == 200, address
+    assert not any("http" in path.read_text() for path in (WEB / "static").glob("*.css"))
 
 
 def test_page_has_no_inline_script_or_style_that_its_policy_would_refuse(data: Path) -> None:
-    answer = Client(data).get("/")
+    answer = Client(site_of(data)).get("/")
     assert "default-src 'self'" in answer.headers["content-security-policy"]
 
     class Inline(HTMLParser):
@@ -117,16 +98,16 @@ def test_page_has_no_inline_script_or_style_that_its_policy_would_refuse(data: P
     Inline().feed(answer.text)
 
 
-@pytest.mark.parametrize("address", ["/", "/static/page.js", "/picture/1", "/picture/99", "/nowhere", "/words/en"])
+@pytest.mark.parametrize("address", ["/", "/static/operator.js", "/picture/1", "/picture/99", "/nowhere", "/words/en"])
 def test_every_answer_carries_the_security_headers(data: Path, address: str) -> None:
-    headers = Client(data).get(address).headers
+    headers = Client(site_of(data)).get(address).headers
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["x-frame-options"] == "DENY"
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
 
 
 def test_picture_of_a_part_and_none_for_others(data: Path) -> None:
-    client = Client(data)
+    client = Client(site_of(data))
     answer = client.get("/picture/2")
     assert answer.headers["content-type"] == "image/jpeg"
     assert answer.content.startswith(b"\xff\xd8")
@@ -136,7 +117,7 @@ def test_picture_of_a_part_and_none_for_others(data: Path) -> None:
 
 def test_page_changes_nothing(data: Path) -> None:
     before = [tuple(row) for row in rows(data)]
-    client = Client(data)
+    client = Client(site_of(data))
     for method in ("POST", "PUT", "DELETE", "PATCH"):
         assert client.ask(method, "/").status_code == 405
     assert [tuple(row) for row in rows(data)] == before
@@ -181,7 +162,7 @@ def test_reader_follows_a_database_that_was_set_aside(data: Path) -> None:
 
 
 def test_page_without_any_records_says_so_instead_of_failing(tmp_path: Path) -> None:
-    assert Client(tmp_path / "nothing").get("/").status_code == 200
+    assert Client(site_of(tmp_path / "nothing")).get("/").status_code == 200
     events = first_events(tmp_path / "nothing", 2)
     (station,) = [event for kind, _, event in events if kind == "station"]
     assert isinstance(station, dict)
@@ -200,7 +181,7 @@ def test_station_is_alive_only_while_its_heart_beats(data: Path) -> None:
 
 
 def test_viewers_are_limited(data: Path) -> None:
-    page = Page(Reader(data), station="a1")
+    page = Operator(site_of(data))
     page._viewers = MOST_VIEWERS
 
     async def ask() -> int:
@@ -222,9 +203,10 @@ def test_every_outcome_reason_and_phase_has_words_in_every_language() -> None:
 
 
 def test_every_word_that_the_page_asks_for_exists() -> None:
-    template, script = (WEB / "templates" / "page.html").read_text(), (WEB / "static" / "page.js").read_text()
-    asked = set(re.findall(r'data-words="([a-z_]+)"', template)) | set(re.findall(r'word\("([a-z_]+)"', script))
-    asked |= set(re.findall(r"words\.([a-z_]+)", template))
+    templates = "".join(path.read_text() for path in (WEB / "templates").glob("*.html"))
+    scripts = "".join(path.read_text() for path in (WEB / "static").glob("*.js"))
+    asked = set(re.findall(r'word\("([a-z_.]+[a-z_])"', scripts)) | set(re.findall(r"words\.([a-z_]+)", templates))
+    asked |= set(re.findall(r'words\["([a-zA-Z_.]+[a-zA-Z_])"', templates))
     assert asked <= set(dictionary())
 
 
@@ -245,35 +227,14 @@ def test_language_is_the_chosen_one_then_the_browsers(cookie: str | None, accept
 
 
 def test_page_arrives_in_japanese(data: Path) -> None:
-    answer = Client(data).get("/", headers={"accept-language": "ja"})
+    answer = Client(site_of(data)).get("/", headers={"accept-language": "ja"})
     assert '<html lang="ja">' in answer.text
     assert "最近の部品" in answer.text
 
 
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    settings = uvicorn.Config(
-        make_app(folder, station="a1"),  # type: ignore[arg-type]
-        port=0,
-        log_level="error",
-        lifespan="off",
-        ws="none",
-        timeout_graceful_shutdown=1,
-    )
-    server = uvicorn.Server(settings)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        until(lambda: server.started)
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
-    finally:
-        server.should_exit = True
-        thread.join(20)
-
-
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
 def test_real_browser_shows_the_verdict_and_says_stale_when_the_core_is_silent(data: Path, tmp_path: Path) -> None:
-    with served(data) as address, Browser(tmp_path / "profile", width=390, height=844) as browser:
+    with served(site_of(data)) as address, Browser(tmp_path / "profile", width=390, height=844) as browser:
         with beating(data):
             browser.open(address)
             browser.wait_for("document.getElementById('verdict')?.dataset.outcome === 'NG'")
@@ -284,7 +245,7 @@ def test_real_browser_shows_the_verdict_and_says_stale_when_the_core_is_silent(d
             assert browser.evaluate("document.querySelectorAll('#strip li').length") == 3
             assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")
             browser.evaluate("document.getElementById('language').click()")
-            browser.wait_for("document.getElementById('verdict-label').textContent === 'ピン曲がり 42'")
+            browser.wait_for("document.getElementById('verdict-label')?.textContent === 'ピン曲がり 42'")
             assert browser.evaluate("document.cookie") == "language=ja"
             kept = Recorder(data, clock=SimulatedClock())
             kept.put(part(4))

@@ -1,0 +1,75 @@
+"""What the tests of the page are made of: a site over a data folder, and a client that asks it without a network."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import uvicorn
+
+from edge.config import parse_config
+from edge.web.app import make_app, make_site
+from edge.web.site import Site
+from tests.stations import until
+
+STATION = """
+station: a1
+bundle: demo
+data: {data}
+camera: {{driver: line}}
+trigger: {{driver: interval}}
+outputs: {{driver: simulated}}
+"""
+
+
+def site_of(folder: Path, *, more: str = "") -> Site:
+    """The site of a simulated station that keeps its records in this folder. more: further keys, in YAML."""
+    return make_site(parse_config((STATION.format(data=folder) + more).encode(), name="station.yaml"))
+
+
+class Client:
+    """Asks the application without a network, with cookies like a browser."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.cookies = httpx.Cookies()
+        self._transport = httpx.ASGITransport(app=make_app(site), raise_app_exceptions=False)  # type: ignore[arg-type]
+
+    def get(self, address: str, **options: Any) -> httpx.Response:
+        return self.ask("GET", address, **options)
+
+    def ask(self, method: str, address: str, **options: Any) -> httpx.Response:
+        async def answer() -> httpx.Response:
+            async with httpx.AsyncClient(
+                transport=self._transport, base_url="http://station", cookies=self.cookies
+            ) as client:
+                found = await client.request(method, address, **options)
+                self.cookies = client.cookies
+                return found
+
+        return anyio.run(answer)
+
+
+@contextmanager
+def served(site: Site) -> Iterator[str]:
+    """The site at a port of its own; gives its address, with a slash at the end."""
+    settings = uvicorn.Config(
+        make_app(site),  # type: ignore[arg-type]
+        port=0,
+        log_level="error",
+        lifespan="off",
+        ws="none",
+        timeout_graceful_shutdown=1,
+    )
+    server = uvicorn.Server(settings)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        until(lambda: server.started)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
+    finally:
+        server.should_exit = True
+        thread.join(20)
