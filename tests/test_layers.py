@@ -28,7 +28,7 @@ VALUES = [
     "pictures",
 ]
 RULES = [
-    *("alignment", "archive", "bundle", "camera_event", "inspection", "judge", "manifest"),
+    *("alignment", "archive", "bundle", "camera_event", "control_chart", "inspection", "judge", "manifest"),
     *("placing", "pose", "pose_search", "pose_trimmed", "preprocess", "quality", "scoring", "variables"),
 ]
 INTERFACES = ["interfaces", "priority"]

@@ -25,10 +25,14 @@ COUNT = "SELECT outcome, count(*), max(sequence) FROM parts WHERE sequence > ? G
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartView:
-    """One part as the page shows it. cell: (row, column) of grid (rows, columns). wall_ms: since 1970, UTC."""
+    """One part as the page shows it. cell: (row, column) of grid (rows, columns). wall_ms: since 1970, UTC.
+
+    time: of day, in the station's own time zone.
+    """
 
     sequence: int
     wall_ms: float
+    time: str
     outcome: str
     reason: str
     detail: str
@@ -45,9 +49,13 @@ class PartView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StationView:
-    """The station as the page shows it. is_alive: False when the core is silent, or its line hangs."""
+    """The station as the page shows it. is_alive: False when the core is silent, or its line hangs.
+
+    wall_ms: what its clock shows now.
+    """
 
     is_alive: bool
+    wall_ms: float
     phase: str
     why: str
     station: str
@@ -87,6 +95,14 @@ class Reader:
         rows = self._rows("SELECT picture FROM parts WHERE sequence = ? AND picture IS NOT NULL", sequence)
         path = self._folder / rows[0]["picture"] if rows else None
         return path if path is not None and path.is_file() else None
+
+    def cell_map(self, sequence: int) -> tuple[int, int, bytes] | None:
+        """Rows, columns and cells of a part's map, row by row; None if it has none."""
+        if sequence > LARGEST_SEQUENCE:
+            return None
+        query = "SELECT map_rows, map_columns, map FROM parts WHERE sequence = ? AND map IS NOT NULL"
+        rows = self._rows(query, sequence)
+        return tuple(rows[0]) if rows else None
 
     def station(self) -> StationView:
         """What the core last said of itself."""
@@ -129,6 +145,7 @@ def _part_view(row: sqlite3.Row) -> PartView:
     return PartView(
         sequence=row["sequence"],
         wall_ms=row["wall_ns"] / 1e6,
+        time=time.strftime("%H:%M:%S", time.localtime(row["wall_ns"] / 1e9)),
         outcome=row["outcome"],
         reason=row["reason"],
         detail=row["detail"],
@@ -148,6 +165,7 @@ def _station_view(beat: Beat | None) -> StationView:
     is_alive = beat is not None and beat.is_alive(now_ns=time.monotonic_ns(), stale_ms=STALE_MS)
     return StationView(
         is_alive=is_alive,
+        wall_ms=time.time() * 1000,
         phase=beat.phase if beat else "",
         why=beat.why if beat else "",
         station=beat.station if beat else "",

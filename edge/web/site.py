@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from edge.config import StationConfig
-from edge.web.guard import COOKIE, Guard
+from edge.web.guard import COOKIE, Guard, Role
 from edge.web.language import language_of, words
 from edge.web.reader import Reader
 
@@ -66,6 +66,7 @@ class Site:
             rooms=self.rooms,
             here=request.url.path,
             user=self.guard.user(request),
+            Role=Role,
             token=self.guard.token_of(cookie),
             **values,
         )

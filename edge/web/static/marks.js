@@ -1,28 +1,20 @@
-/* What several pages draw: the outcomes' shapes, the words of a label, and where on a part the map differs from good. */
+"use strict";
+/* What several pages draw: the words of a label, and where on a part the map differs from good. */
 
 // Fixed for every part, so that a good part never looks bad: deviations of good parts, as edge/preprocess.py stores them.
-export const LOWEST = -3, HIGHEST = 15;
-export const CONSPICUOUS = 5;  // of 1404 cells of a good part, one in 2500 parts has one beyond
+const LOWEST = -3, HIGHEST = 15;
+const CONSPICUOUS = 5;  // of 1404 cells of a good part, one in 2500 parts has one beyond
 const SVG = "http://www.w3.org/2000/svg";
 
-export function levelOf(deviations) { return Math.round(255 * (deviations - LOWEST) / (HIGHEST - LOWEST)); }
+function levelOf(deviations) { return Math.round(255 * (deviations - LOWEST) / (HIGHEST - LOWEST)); }
 
-export function shape(outcome) {
-  const svg = document.createElementNS(SVG, "svg"), use = document.createElementNS(SVG, "use");
-  svg.setAttribute("class", "shape");
-  svg.setAttribute("aria-hidden", "true");
-  use.setAttribute("href", "#shape-" + outcome);
-  svg.append(use);
-  return svg;
-}
-
-export function labelWords(label, word) {
+function labelWords(label) {
   if (!label) return "";
   const [, kind, address] = label.match(/^(.*?)(?:_(\d+))?$/);
   return [word("label." + kind, kind.replaceAll("_", " ")), address].filter(Boolean).join(" ");
 }
 
-export async function loadMap(sequence) {
+async function loadMap(sequence) {
   const answer = await fetch(`/part/${sequence}/map`);
   if (!answer.ok) return null;
   const rows = Number(answer.headers.get("x-map-rows")), columns = Number(answer.headers.get("x-map-columns"));
@@ -42,7 +34,7 @@ function conspicuous({rows, columns, levels}) {
 }
 
 /* The edges of the area as one SVG path, in cells. */
-export function outlinePath(map) {
+function outlinePath(map) {
   const {rows, columns} = map, inside = conspicuous(map);
   const at = (row, column) =>
     row >= 0 && row < rows && column >= 0 && column < columns && inside[row * columns + column] === 1;
@@ -57,7 +49,7 @@ export function outlinePath(map) {
   return path;
 }
 
-export function drawOutline(svg, map) {
+function drawOutline(svg, map) {
   svg.setAttribute("viewBox", `0 0 ${map.columns} ${map.rows}`);
   const path = outlinePath(map);
   svg.replaceChildren(...["under", "over"].map((name) => {
