@@ -268,22 +268,25 @@ IS_SHOWN = "document.getElementById('verdict')?.dataset.outcome === "
 
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
 def test_real_browser_shows_the_verdict_and_where_the_defect_is(data: Path, tmp_path: Path) -> None:
-    with served(site_of(data)) as address, Browser(tmp_path / "profile", width=390, height=844) as browser:
-        with beating(data):
-            browser.open(address)
-            browser.wait_for(IS_SHOWN + "'NG'")
-            browser.wait_for("document.getElementById('stale').hidden")
-            browser.wait_for("!document.getElementById('outline').hasAttribute('hidden')")
-            assert browser.evaluate("document.getElementById('verdict-word').textContent") == "NG"
-            assert browser.evaluate("document.getElementById('verdict-label').textContent") == "bent pin 42"
-            assert browser.evaluate("document.querySelectorAll('#strip li').length") == 3
-            browser.evaluate("document.getElementById('language').click()")
-            browser.wait_for("document.getElementById('verdict-label')?.textContent === 'ピン曲がり 42'")
-            assert browser.evaluate("document.cookie") == "language=ja"
-            kept = Recorder(data, clock=SimulatedClock())
-            kept.put(part(4))
-            kept.close()
-            browser.wait_for("document.querySelectorAll('#strip li').length === 4")
+    with (
+        served(site_of(data)) as address,
+        Browser(tmp_path / "profile", width=390, height=844) as browser,
+        beating(data),
+    ):
+        browser.open(address)
+        browser.wait_for(IS_SHOWN + "'NG'")
+        browser.wait_for("document.getElementById('stale').hidden")
+        browser.wait_for("!document.getElementById('outline').hasAttribute('hidden')")
+        assert browser.evaluate("document.getElementById('verdict-word').textContent") == "NG"
+        assert browser.evaluate("document.getElementById('verdict-label').textContent") == "bent pin 42"
+        assert browser.evaluate("document.querySelectorAll('#strip li').length") == 3
+        browser.evaluate("document.getElementById('language').click()")
+        browser.wait_for("document.getElementById('verdict-label')?.textContent === 'ピン曲がり 42'")
+        assert browser.evaluate("document.cookie") == "language=ja"
+        kept = Recorder(data, clock=SimulatedClock())
+        kept.put(part(4))
+        kept.close()
+        browser.wait_for("document.querySelectorAll('#strip li').length === 4")
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
@@ -317,11 +320,14 @@ def test_within_two_seconds_of_the_pages_own_death_no_verdict_is_shown_any_more(
 @pytest.mark.parametrize("phase", [Phase.HALTED, Phase.ERROR, Phase.PREOPERATIONAL])
 def test_a_station_that_takes_no_parts_shows_no_verdict_in_large(data: Path, tmp_path: Path, phase: Phase) -> None:
     why = "part 3 cannot be recorded: no space left on device"
-    with served(site_of(data)) as address, Browser(tmp_path / "profile", width=800, height=480) as browser:
-        with beating(data, phase, why):
-            browser.open(address)
-            browser.wait_for(IS_SHOWN + "'NOT_READY'")
-            browser.wait_for("document.querySelectorAll('#strip li').length === 3")
-            assert browser.evaluate("document.getElementById('why').textContent") == why
-            assert browser.evaluate("document.getElementById('verdict-word').textContent") == "NOT READY"
-            assert browser.evaluate("document.getElementById('verdict-reason').textContent") == "last verdict: NG"
+    with (
+        served(site_of(data)) as address,
+        Browser(tmp_path / "profile", width=800, height=480) as browser,
+        beating(data, phase, why),
+    ):
+        browser.open(address)
+        browser.wait_for(IS_SHOWN + "'NOT_READY'")
+        browser.wait_for("document.querySelectorAll('#strip li').length === 3")
+        assert browser.evaluate("document.getElementById('why').textContent") == why
+        assert browser.evaluate("document.getElementById('verdict-word').textContent") == "NOT READY"
+        assert browser.evaluate("document.getElementById('verdict-reason').textContent") == "last verdict: NG"
