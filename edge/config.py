@@ -75,6 +75,14 @@ class Web(Strict):
 
     host: str = Field(default="127.0.0.1", min_length=1, max_length=253)
     port: int = Field(default=8080, ge=1, le=65535)
+    tls_certificate: PathText | None = Field(default=None, description="PEM, with the chain; then the page is https")
+    tls_key: PathText | None = Field(default=None, description="PEM, without a password")
+
+    @model_validator(mode="after")
+    def _check_pair(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key are needed both, or neither")
+        return self
 
 
 class StationConfig(Strict):
@@ -157,6 +165,12 @@ def _anchored(config: StationConfig, folder: Path) -> StationConfig:
         changes["camera"] = config.camera.model_copy(update={"path": str(folder / config.camera.path)})
     if config.control is not None:
         changes["control"] = str(folder / config.control)
+    if config.web.tls_certificate is not None and config.web.tls_key is not None:
+        files = {
+            "tls_certificate": str(folder / config.web.tls_certificate),
+            "tls_key": str(folder / config.web.tls_key),
+        }
+        changes["web"] = config.web.model_copy(update=files)
     return config.model_copy(update=changes)
 
 

@@ -12,6 +12,7 @@ import uvicorn
 
 from edge.config import parse_config
 from edge.web.app import make_app, make_site
+from edge.web.server import server_settings
 from edge.web.site import Site
 from tests.stations import until
 
@@ -56,20 +57,15 @@ class Client:
 @contextmanager
 def served(site: Site) -> Iterator[str]:
     """The site at a port of its own; gives its address, with a slash at the end."""
-    settings = uvicorn.Config(
-        make_app(site),  # type: ignore[arg-type]
-        port=0,
-        log_level="error",
-        lifespan="off",
-        ws="none",
-        timeout_graceful_shutdown=1,
-    )
+    settings = server_settings(site)
+    settings.host, settings.port = "127.0.0.1", 0
     server = uvicorn.Server(settings)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
         until(lambda: server.started)
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
+        scheme = "https" if settings.is_ssl else "http"
+        yield f"{scheme}://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
     finally:
         server.should_exit = True
         thread.join(20)

@@ -49,6 +49,7 @@ SHELL = [
         "remote",
     ),
     *("recorder", "data_folder", "database", "picture_store", "model_store", "machine"),
+    "page_database",
 ]
 FACES = ["__init__", "__main__", "commands", "web"]
 LAYERS = {

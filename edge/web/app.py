@@ -1,24 +1,32 @@
 """The page as a web application, put together from its rooms."""
 
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edge.config import StationConfig
-from edge.web import operator
+from edge.errors import EdgeError
+from edge.web import accounts_pages, operator, sign_in
+from edge.web.desk import Desk
 from edge.web.guard import READING, Refused
 from edge.web.language import LANGUAGES, words
+from edge.web.limits import BodyLimits
 from edge.web.reader import Reader
 from edge.web.site import Room, Site
+
+log = logging.getLogger(__name__)
 
 ROOMS = [Room(address="/", words="room.now")]
 HEADERS = {
@@ -51,21 +59,23 @@ class SecurityHeaders:
 
 def make_site(config: StationConfig) -> Site:
     """What the rooms of a station's page share."""
-    return Site(config=config, reader=Reader(Path(config.data)), rooms=ROOMS)
+    return Site(config=config, reader=Reader(Path(config.data)), desk=Desk(Path(config.data)), rooms=ROOMS)
 
 
 def make_app(site: Site) -> Callable[..., object]:
     """The application of a site. Raises ValueError for a route that changes something and needs no role."""
     routes: list[Route] = [
         *operator.routes(site),
+        *sign_in.routes(site),
+        *accounts_pages.routes(site),
         Route("/words/{language}", _words),
     ]
     for route in routes:
         if not (route.methods or set()) <= READING and not hasattr(route.endpoint, "needed_role"):
             raise ValueError(f"{route.path} changes something, and everybody may: write needs(Role…, handler)")
     static: BaseRoute = Mount("/static", StaticFiles(packages=[("edge.web", "static")]))
-    handlers = {Refused: _refused, HTTPException: _not_found, Exception: _broken}
-    app = Starlette(routes=[*routes, static], exception_handlers=handlers)
+    handlers = {Refused: _refused, EdgeError: _impossible, HTTPException: _not_found, Exception: _broken}
+    app = Starlette(routes=[*routes, static], exception_handlers=handlers, middleware=[Middleware(BodyLimits)])
     app.state.site = site
     return SecurityHeaders(app)
 
@@ -81,7 +91,18 @@ async def _words(request: Request) -> Response:
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
+    is_page = request.method in READING and "text/html" in request.headers.get("accept", "")
+    if is_page and error.status == 401:
+        return RedirectResponse(f"/sign-in?next={quote(request.url.path)}", status_code=303)
+    if is_page and error.why == "refused.must_change":
+        return RedirectResponse("/password", status_code=303)
     return _told(request, error.status, error.why)
+
+
+async def _impossible(request: Request, error: Exception) -> Response:
+    """The disk, the core or a device says no. Its sentence may name paths, which are for the log alone."""
+    log.error("%s %s: %s", request.method, request.url.path, error)
+    return _told(request, 503, "refused.impossible")
 
 
 async def _not_found(request: Request, error: Exception) -> Response:

@@ -37,10 +37,11 @@ class Role(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """Who sits at the browser."""
+    """Who sits at the browser. must_change: the password, before anything else."""
 
     name: str
     role: Role
+    must_change: bool = False
 
 
 NOBODY = User(name="", role=Role.VIEWER)
@@ -115,6 +116,8 @@ class Guard:
         user = self.user(request)
         if user.role < role:
             raise Refused(401, "refused.sign_in") if user is NOBODY else Refused(403, "refused.role")
+        if role > Role.VIEWER and user.must_change:
+            raise Refused(403, "refused.must_change")
 
 
 def needs(role: Role, handler: Handler) -> Handler:
