@@ -103,6 +103,16 @@ def decode(raw: bytes) -> Bundle:
         raise BundleError(f"the bundle's parts do not fit together: {error}") from error
 
 
+def map_digest(bundle: Bundle) -> str:
+    """SHA-256 of everything that makes a bundle's maps: two models with the same one make the same maps."""
+    manifest = bundle.manifest
+    found = hashlib.sha256(f"{manifest.map.model_dump_json()}{manifest.frame.model_dump_json()}".encode())
+    for part in (bundle.references, bundle.cells):
+        for name in _names(type(part)):
+            found.update(np.ascontiguousarray(getattr(part, name)).tobytes())
+    return found.hexdigest()
+
+
 def _names(kind: type[References | CellFunction]) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind))
 

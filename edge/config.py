@@ -22,6 +22,7 @@ from edge.cameras import (
     VideoCamera,
 )
 from edge.errors import ConfigError
+from edge.picture_policy import Pictures, Quota
 from edge.settings import Strict
 from edge.wiring import Beat, Contradiction, GpioOutputs, GpioTrigger, Pulse, SimulatedOutputs
 from edge.yaml_lines import Written, parse
@@ -54,7 +55,7 @@ OutputsConfig = Annotated[SimulatedOutputs | GpioOutputs, Field(discriminator="d
 class Records(Strict):
     """What is kept of every part."""
 
-    pictures_mb: float = Field(default=1000.0, ge=1, le=10_000_000, description="oldest pictures go first beyond this")
+    pictures: Pictures = Pictures()
     most_unwritten_parts: int = Field(
         default=1,
         ge=1,
@@ -211,7 +212,7 @@ def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
         "camera": CAMERAS,
         "trigger": (IntervalTrigger, SoftwareTrigger, GpioTrigger, CameraEventTrigger, Region),
         "outputs": (SimulatedOutputs, GpioOutputs, Pulse, Beat),
-        "records": (Records,),
+        "records": (Records, Pictures, Quota),
         "watch": (Watch,),
         "web": (Web,),
     }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from edge.database import FILE_NAME, open_database
+from edge.database import FILE_NAME, SUSPECT, open_database
 from edge.errors import RecordError
 from edge.heartbeat import read_beat
 from edge.picture_store import largest_sequence, sweep
@@ -33,6 +33,7 @@ def open_records(folder: Path) -> Found:
             raise
         except sqlite3.DatabaseError as error:
             notices.append(_set_aside(folder, error))
+            (folder / SUSPECT).unlink(missing_ok=True)
             database = open_database(folder)
         begun, gap_told = database.execute("SELECT begun, gap_told FROM progress").fetchone()
         last = int(database.execute("SELECT coalesce(max(sequence), 0) FROM parts").fetchone()[0])

@@ -1,7 +1,7 @@
 """The records in SQLite: one row a part, durable as soon as it is committed.
 
-Write-ahead log with full synchronisation: a committed row survives a power cut on any disk that keeps its promises. The
-schema's version is SQLite's user_version; older ones are migrated step by step, newer ones refused.
+Write-ahead log with full synchronisation: a committed row survives a power cut on any disk that keeps its promises.
+What the tables hold stands in `schema.py`. Only the core writes here.
 """
 
 import json
@@ -9,65 +9,39 @@ import sqlite3
 from pathlib import Path
 
 from edge.errors import RecordError
-from edge.record import Record
+from edge.migrations import migrate, refuse_newer
+from edge.record import ModelName, Record
+from edge.rollups import IMAGING, Rollup, numbers_of, take_back
+from edge.schema import STEPS, VERSION
 
 FILE_NAME = "records.sqlite"
 BUSY_TIMEOUT_MS = 5000
+NARROW_TABLES = ("parts", "progress", "events", "counts", "measures")
+THOROUGH_BYTES = 500 * 10**6  # a larger database is read through only when something was wrong with it
+SUSPECT = f"{FILE_NAME}.suspect"
+OWN_FILES = ("", "-wal", "-shm")  # what they add to the database's name
 
-MIGRATIONS = (
-    """
-    CREATE TABLE parts (
-        sequence INTEGER PRIMARY KEY,
-        boot_id TEXT NOT NULL,
-        triggered_ns INTEGER NOT NULL,
-        exposed_ns INTEGER,
-        judged_ns INTEGER,
-        output_ns INTEGER,
-        wall_ns INTEGER NOT NULL,
-        outcome TEXT NOT NULL CHECK (outcome IN ('OK', 'NG', 'FAULT')),
-        reason TEXT NOT NULL,
-        detail TEXT NOT NULL,
-        distance REAL,
-        distance_limit REAL,
-        nearest_label TEXT,
-        cell_row INTEGER,
-        cell_column INTEGER,
-        model_product TEXT,
-        model_serial INTEGER,
-        model_sha256 TEXT,
-        stages_ms TEXT NOT NULL,
-        source TEXT NOT NULL,
-        is_late INTEGER NOT NULL CHECK (is_late IN (0, 1)),
-        map_rows INTEGER,
-        map_columns INTEGER,
-        map BLOB,
-        picture TEXT,
-        picture_bytes INTEGER NOT NULL DEFAULT 0
-    ) STRICT;
-    CREATE INDEX parts_by_outcome ON parts (outcome, sequence);
-    CREATE INDEX parts_with_picture ON parts (sequence) WHERE picture IS NOT NULL;
-    CREATE TABLE progress (
-        only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
-        begun INTEGER NOT NULL,
-        gap_told INTEGER NOT NULL
-    ) STRICT;
-    INSERT INTO progress VALUES (1, 0, 0);
-    CREATE TABLE events (
-        number INTEGER PRIMARY KEY,
-        wall_ns INTEGER NOT NULL,
-        kind TEXT NOT NULL,
-        detail TEXT NOT NULL
-    ) STRICT;
-    """,
-)
-VERSION = len(MIGRATIONS)
-
+ADD_MODEL = """
+    INSERT INTO models (sha256, product, serial, map_sha256, calibrated_limit) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (sha256) DO UPDATE SET map_sha256 = excluded.map_sha256, calibrated_limit = excluded.calibrated_limit
+    WHERE map_sha256 = ''
+"""
 INSERT = """
-    INSERT OR REPLACE INTO parts VALUES (
-        :sequence, :boot_id, :triggered_ns, :exposed_ns, :judged_ns, :output_ns, :wall_ns, :outcome, :reason, :detail,
-        :distance, :limit, :nearest_label, :cell_row, :cell_column, :model_product, :model_serial, :model_sha256,
-        :stages_ms, :source, :is_late, :map_rows, :map_columns, :map, :picture, :picture_bytes
+    INSERT OR REPLACE INTO parts (
+        sequence, boot, model, triggered_ns, exposed_ns, judged_ns, output_ns, wall_ns, outcome, reason, detail,
+        distance, distance_limit, nearest_label, cell_row, cell_column, map_rows, map_columns, light_gain, sharpness,
+        shift_x_percent, shift_y_percent, rotation_degrees, fit, stages_ms, source, is_late
+    ) VALUES (
+        :sequence, (SELECT number FROM boots WHERE boot_id = :boot_id),
+        (SELECT number FROM models WHERE sha256 = :model_sha256), :triggered_ns, :exposed_ns, :judged_ns, :output_ns,
+        :wall_ns, :outcome, :reason, :detail, :distance, :limit, :nearest_label, :cell_row, :cell_column, :map_rows,
+        :map_columns, :light_gain, :sharpness, :shift_x_percent, :shift_y_percent, :rotation_degrees, :fit, :stages_ms,
+        :source, :is_late
     )
+"""
+ADD_KEPT = """
+    INSERT INTO kept VALUES (?, ?, ?) ON CONFLICT DO UPDATE
+    SET number = number + excluded.number, bytes = bytes + excluded.bytes
 """
 
 
@@ -79,15 +53,19 @@ def open_database(folder: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
         folder / FILE_NAME, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_MS / 1000
     )
+    suspect = folder / SUSPECT
     try:
-        _check_integrity(connection)
-        _refuse_newer(connection, folder)
+        is_small = (folder / FILE_NAME).stat().st_size < THOROUGH_BYTES
+        _check_integrity(connection, is_thorough=is_small or suspect.exists())
+        suspect.unlink(missing_ok=True)
+        refuse_newer(connection, folder / FILE_NAME, known=VERSION)
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only before the first table
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA journal_size_limit = 67108864")
         connection.execute("PRAGMA temp_store = MEMORY")
-        _migrate(connection)
+        connection.execute("PRAGMA secure_delete = OFF")  # a picture that goes is not overwritten first
+        migrate(connection, STEPS)
     except BaseException:
         connection.close()
         raise
@@ -95,13 +73,24 @@ def open_database(folder: Path) -> sqlite3.Connection:
 
 
 def open_to_read(folder: Path) -> sqlite3.Connection:
-    """The records for reading only. Raises RecordError if there are none yet, or from a newer version."""
+    """The records for reading only. Raises RecordError if there are none yet, or from another version."""
     path = folder / FILE_NAME
     if not path.is_file():
         raise RecordError(f"{path}: no station has kept records here yet")
     connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=1, check_same_thread=False)
     connection.row_factory = sqlite3.Row
-    _refuse_newer(connection, folder)
+    refuse_newer(connection, path, known=VERSION)
+    return connection
+
+
+def open_current(folder: Path) -> sqlite3.Connection:
+    """The same, and with today's tables. Raises RecordError if the station has not run since an update."""
+    connection = open_to_read(folder)
+    if connection.execute("PRAGMA user_version").fetchone()[0] < VERSION:
+        connection.close()
+        raise RecordError(
+            f"{folder / FILE_NAME}: written by an older version: start the station, which brings it up to date"
+        )
     return connection
 
 
@@ -112,7 +101,7 @@ def check_database(folder: Path) -> int:
     try:
         connection = open_to_read(folder)
         try:
-            _check_integrity(connection)
+            _check_integrity(connection, is_thorough=True)
             return int(connection.execute("SELECT count(*) FROM parts").fetchone()[0])
         finally:
             connection.close()
@@ -120,11 +109,81 @@ def check_database(folder: Path) -> int:
         raise RecordError(f"{folder / FILE_NAME}: the database is damaged: {error}") from error
 
 
-def insert(connection: sqlite3.Connection, record: Record, *, boot_id: str, picture: str | None, size: int) -> None:
-    """Write one part; the same sequence again replaces its row."""
-    verdict, model = record.verdict, record.model
+def mark_suspect(folder: Path, error: sqlite3.Error) -> None:
+    """Have the next start read all of a database that has shown damage."""
+    if getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        (folder / SUSPECT).touch()
+
+
+def add_boot(connection: sqlite3.Connection, boot_id: str) -> None:
+    """Make a start of the machine known, before its parts are inserted."""
+    connection.execute("INSERT OR IGNORE INTO boots (boot_id) VALUES (?)", (boot_id,))
+
+
+def add_model(connection: sqlite3.Connection, model: ModelName) -> None:
+    """Make a model known, before parts are inserted that it judged."""
+    values = (model.sha256, model.product, model.serial, model.map_sha256, model.calibrated_limit)
+    connection.execute(ADD_MODEL, values)
+
+
+def insert(
+    connection: sqlite3.Connection, record: Record, *, boot_id: str, working: bytes | None, rollup: Rollup
+) -> None:
+    """Write one part; the same sequence again replaces its row.
+
+    working: its working picture as a JPEG. rollup: what it adds up to is collected there, for the caller to write.
+    """
+    before = take_back(connection, record.sequence)
+    if before is not None:
+        rollup.add(before, times=-1)
+    rollup.add(numbers_of(record))
+    if record.model is not None:
+        add_model(connection, record.model)
+    connection.execute(INSERT, _values(record) | {"boot_id": boot_id})
+    if record.cell_map is not None:
+        connection.execute("INSERT OR REPLACE INTO maps VALUES (?, ?)", (record.sequence, record.cell_map.tobytes()))
+    if working is not None:
+        add_working(connection, record, working)
+
+
+def add_working(connection: sqlite3.Connection, record: Record, jpeg: bytes) -> None:
+    """Keep a part's working picture, once."""
+    added = connection.execute(
+        "INSERT OR IGNORE INTO working_pictures VALUES (?, ?, ?)", (record.sequence, record.wall_ns, jpeg)
+    )
+    if added.rowcount:
+        connection.execute(ADD_KEPT, ("working", 1, len(jpeg)))
+
+
+def add_picture(connection: sqlite3.Connection, record: Record, *, kind: str, path: str, size: int) -> None:
+    """Say where a part's whole picture lies; `kind` is its class."""
+    drop_pictures(connection, [record.sequence])
+    values = (record.sequence, record.wall_ns, kind, path, size)
+    connection.execute("INSERT INTO pictures VALUES (?, ?, ?, ?, ?)", values)
+    connection.execute(ADD_KEPT, (kind, 1, size))
+
+
+def drop_pictures(connection: sqlite3.Connection, sequences: list[int]) -> None:
+    """Forget the whole pictures of these parts, whose files are gone."""
+    for sequence in sequences:
+        query = "DELETE FROM pictures WHERE sequence = ? RETURNING class, bytes"
+        row = connection.execute(query, (sequence,)).fetchone()
+        if row is not None:
+            connection.execute(ADD_KEPT, (row[0], -1, -row[1]))
+
+
+def drop_working(connection: sqlite3.Connection, sequences: list[int]) -> None:
+    """Forget the working pictures of these parts."""
+    for sequence in sequences:
+        query = "DELETE FROM working_pictures WHERE sequence = ? RETURNING length(jpeg)"
+        row = connection.execute(query, (sequence,)).fetchone()
+        if row is not None:
+            connection.execute(ADD_KEPT, ("working", -1, -row[0]))
+
+
+def _values(record: Record) -> dict[str, object]:
+    verdict, model, imaging = record.verdict, record.model, record.imaging
     values = {
-        "boot_id": boot_id,
         "outcome": verdict.outcome.value,
         "reason": verdict.reason.value,
         "detail": verdict.detail,
@@ -133,36 +192,23 @@ def insert(connection: sqlite3.Connection, record: Record, *, boot_id: str, pict
         "nearest_label": verdict.nearest_label,
         "cell_row": verdict.cell[0] if verdict.cell else None,
         "cell_column": verdict.cell[1] if verdict.cell else None,
-        "model_product": model.product if model else None,
-        "model_serial": model.serial if model else None,
         "model_sha256": model.sha256 if model else None,
         "stages_ms": json.dumps({name: round(took_ms, 3) for name, took_ms in record.stages_ms}),
         "is_late": int(record.is_late),
         "map_rows": None if record.cell_map is None else record.cell_map.shape[0],
         "map_columns": None if record.cell_map is None else record.cell_map.shape[1],
-        "map": None if record.cell_map is None else record.cell_map.tobytes(),
-        "picture": picture,
-        "picture_bytes": size,
     }
     same_names = ("sequence", "triggered_ns", "exposed_ns", "judged_ns", "output_ns", "wall_ns", "source")
-    connection.execute(INSERT, values | {name: getattr(record, name) for name in same_names})
+    values |= {name: getattr(record, name) for name in same_names}
+    return values | {name: None if imaging is None else getattr(imaging, name) for name in IMAGING}
 
 
-def _check_integrity(connection: sqlite3.Connection) -> None:
-    found = connection.execute("PRAGMA quick_check(1)").fetchone()
-    if found is None or found[0] != "ok":
-        raise sqlite3.DatabaseError(str(found[0] if found else "no answer to the check"))
-
-
-def _refuse_newer(connection: sqlite3.Connection, folder: Path) -> None:
-    found = connection.execute("PRAGMA user_version").fetchone()[0]
-    if found > VERSION:
-        raise RecordError(
-            f"{folder / FILE_NAME}: written by a newer version (schema {found}, this one knows {VERSION}): update kensa"
-        )
-
-
-def _migrate(connection: sqlite3.Connection) -> None:
-    found = connection.execute("PRAGMA user_version").fetchone()[0]
-    for number, script in enumerate(MIGRATIONS[found:], start=found + 1):
-        connection.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
+def _check_integrity(connection: sqlite3.Connection, *, is_thorough: bool = False) -> None:
+    """At a start only the narrow tables are read through: those with maps and pictures may have many gigabytes."""
+    there = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    tables = [None] if is_thorough else [name for name in NARROW_TABLES if name in there]
+    for table in tables:
+        of = "" if table is None else f"({table})"
+        found = connection.execute(f"PRAGMA quick_check{of or '(1)'}").fetchone()
+        if found is None or found[0] != "ok":
+            raise sqlite3.DatabaseError(str(found[0] if found else "no answer to the check"))

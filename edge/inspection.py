@@ -1,12 +1,14 @@
 """One frame to one verdict: quality, alignment, map, embedding, distance, judgement, each with its time."""
 
+import math
 import time
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edge.alignment import Placement
 from edge.bundle import Bundle
 from edge.errors import ModelError, NotJudged
 from edge.frame import Frame, Pixels
@@ -14,10 +16,11 @@ from edge.interfaces import Embedder
 from edge.judge import judge
 from edge.placing import Placer, WorkingPicture
 from edge.preprocess import Mapper
-from edge.quality import check_frame
+from edge.quality import FrameQuality, check_frame, measure_frame
+from edge.record import Imaging
 from edge.scoring import Scorer
-from edge.variables import grey_of
-from edge.verdict import Verdict, fault
+from edge.variables import Light, grey_of
+from edge.verdict import Reason, Verdict, fault
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,6 +49,7 @@ class Inspection:
     verdict: Verdict
     times: StageTimes
     working: WorkingPicture | None = None
+    imaging: Imaging | None = None
     cell_map: Pixels | None = None
     embedding: npt.NDArray[np.float32] | None = None
 
@@ -64,6 +68,7 @@ class Inspector:
             frame_height=manifest.frame.height,
             inspected=bundle.references.inspected,
         )
+        self._light = Light(bundle.references.picture)
         self._mapper = Mapper(bundle.references, bundle.cells, manifest.map)
         self._scorer = Scorer(
             good_centroid=bundle.centroids.good, defect_centroids=bundle.centroids.defects, labels=manifest.labels
@@ -71,32 +76,47 @@ class Inspector:
 
     def inspect(self, frame: Frame) -> Inspection:
         """The verdict on one frame. A frame that cannot be judged is a FAULT; only errors of our own are raised."""
-        times = StageTimes()
-        working, cell_map = None, None
+        found = Inspection(verdict=fault(Reason.INTERNAL), times=StageTimes())
+        times = found.times
         try:
             with _Stopwatch(times, "align_ms"):
                 self._placer.check_format(frame)
                 working = self._placer.place(frame)
+            found = replace(found, working=working)
             with _Stopwatch(times, "quality_ms"):
-                check_frame(grey_of(working.pixels), self._manifest.quality)
+                grey = grey_of(working.pixels)
+                quality = measure_frame(grey)
+                found = replace(found, imaging=self._imaging(grey, quality, working.placement))
+                check_frame(quality, self._manifest.quality)
                 self._placer.aligner.check(working.placement, smallest_fit=self._manifest.limit.smallest_fit)
             with _Stopwatch(times, "map_ms"):
                 cell_map = self._mapper.to_map(working.pixels)
-            return self._judged(working, cell_map, times)
+            found = replace(found, cell_map=cell_map)
+            return self._judged(found, cell_map)
         except NotJudged as reason:
-            verdict = fault(reason.reason, reason.detail)
-            return Inspection(verdict=verdict, times=times, working=working, cell_map=cell_map)
+            return replace(found, verdict=fault(reason.reason, reason.detail))
 
     def judge_map(self, cell_map: Pixels) -> Verdict:
         """The verdict on a stored map, as for the frame it came from."""
         return self._verdict(cell_map, self._embedder.embed(cell_map))
 
-    def _judged(self, working: WorkingPicture, cell_map: Pixels, times: StageTimes) -> Inspection:
-        with _Stopwatch(times, "embed_ms"):
+    def _judged(self, found: Inspection, cell_map: Pixels) -> Inspection:
+        with _Stopwatch(found.times, "embed_ms"):
             embedding = self._embedder.embed(cell_map)
-        with _Stopwatch(times, "judge_ms"):
+        with _Stopwatch(found.times, "judge_ms"):
             verdict = self._verdict(cell_map, embedding)
-        return Inspection(verdict=verdict, times=times, working=working, cell_map=cell_map, embedding=embedding)
+        return replace(found, verdict=verdict, embedding=embedding)
+
+    def _imaging(self, grey: Pixels, quality: FrameQuality, lies: Placement) -> Imaging:
+        percent = 100 / self._manifest.map.alignment.picture_px
+        return Imaging(
+            light_gain=self._light.of(grey),
+            sharpness=quality.sharpness,
+            shift_x_percent=lies.x_px * percent,
+            shift_y_percent=lies.y_px * percent,
+            rotation_degrees=math.degrees(lies.rotation_rad),
+            fit=lies.fit,
+        )
 
     def _verdict(self, cell_map: Pixels, embedding: npt.NDArray[np.float32]) -> Verdict:
         limit = self._manifest.limit

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from edge.bundle import Bundle, decode
+from edge.bundle import Bundle, decode, map_digest
 from edge.errors import BundleError
 from edge.inspection import Inspector, self_test
 from edge.interfaces import Embedder
@@ -34,4 +34,10 @@ def arm(bundle: Bundle, embedder: Embedder) -> Inspector:
 def name_of(bundle: Bundle) -> ModelName:
     """What a record says of the model."""
     manifest = bundle.manifest
-    return ModelName(product=manifest.product, serial=manifest.serial, sha256=bundle.sha256)
+    return ModelName(
+        product=manifest.product,
+        serial=manifest.serial,
+        sha256=bundle.sha256,
+        map_sha256=map_digest(bundle),
+        calibrated_limit=manifest.limit.calibrated,
+    )

@@ -1,7 +1,7 @@
-"""Working pictures as files, each written whole or not at all, the oldest removed beyond a quota of bytes.
+"""Whole pictures as files, each written completely or not at all, and the small working pictures as bytes.
 
 A picture's name is its part's sequence number, a thousand to a folder. The row in the database is written after the
-picture, so that a row never points at half a picture.
+picture, so that a row never points at half a picture, and is removed after it, so that no picture is forgotten.
 """
 
 import os
@@ -14,8 +14,7 @@ from edge.frame import Pixels
 
 FOLDER = "pictures"
 PARTS_PER_FOLDER = 1000
-JPEG_QUALITY = 90
-LONGEST_SIDE_PX = 640  # of a frame that could not be brought into place
+JPEG_QUALITY, WORKING_QUALITY = 90, 80
 UNFINISHED = ".unfinished"
 
 
@@ -30,8 +29,8 @@ def write_picture(data: Path, sequence: int, pixels: Pixels) -> tuple[str, int]:
     path = data / name
     if not path.parent.is_dir():
         path.parent.mkdir(parents=True, exist_ok=True)
-        _sync_folder(path.parent.parent)
-    content = _jpeg(pixels)
+        sync_folder(path.parent.parent)
+    content = jpeg_of(pixels, quality=JPEG_QUALITY)
     unfinished = path.with_suffix(UNFINISHED)
     try:
         with unfinished.open("wb") as file:
@@ -42,7 +41,7 @@ def write_picture(data: Path, sequence: int, pixels: Pixels) -> tuple[str, int]:
     except OSError:
         unfinished.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     return name, len(content)
 
 
@@ -50,7 +49,7 @@ def remove_picture(data: Path, name: str) -> None:
     """Remove one picture and its folder if that was the last; harmless if it is gone."""
     path = data / name
     path.unlink(missing_ok=True)
-    if not any(path.parent.iterdir()):
+    if path.parent.is_dir() and not any(path.parent.iterdir()):
         path.parent.rmdir()
 
 
@@ -73,18 +72,18 @@ def largest_sequence(data: Path) -> int:
     return max(numbers, default=0)
 
 
-def _jpeg(pixels: Pixels) -> bytes:
-    scale = LONGEST_SIDE_PX / max(pixels.shape[:2])
-    if scale < 1:
-        size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
-        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype("uint8")
-    is_encoded, content = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+def jpeg_of(pixels: Pixels, *, quality: int) -> bytes:
+    """(H, W[, 3]) uint8 as JPEG. quality: 0 to 100. Raises RecordError if it cannot be encoded."""
+    try:
+        is_encoded, content = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    except cv2.error as error:
+        raise RecordError(f"a picture could not be encoded: {' '.join(str(error).split())[:200]}") from error
     if not is_encoded:
         raise RecordError("a picture could not be encoded")
     return bytes(content)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """A new name is durable only when its folder is."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

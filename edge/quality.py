@@ -1,6 +1,7 @@
 """Is this frame fit to be judged at all? Light and sharpness, against what the good parts showed."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -23,6 +24,14 @@ class QualityLimits(Strict):
     sharpness: float = Field(ge=0, description="smallest variance of the Laplacian")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameQuality:
+    """What a frame has: mean grey level, and variance of the Laplacian."""
+
+    brightness: float
+    sharpness: float
+
+
 def limits_from(pictures: Sequence[Pixels]) -> QualityLimits:
     """Limits from aligned good parts' grey pictures, with room for what they did not show."""
     brightness = [float(picture.mean()) for picture in pictures]
@@ -35,16 +44,19 @@ def limits_from(pictures: Sequence[Pixels]) -> QualityLimits:
     )
 
 
-def check_frame(grey: Pixels, limits: QualityLimits) -> None:
-    """Raise NotJudged if a grey working picture (H, W) is too dark, too bright or blurred."""
-    brightness = float(grey.mean())
-    if not brightness >= limits.darkest:
-        raise NotJudged(Reason.TOO_DARK, f"mean brightness {brightness:.0f} is below {limits.darkest:.0f}")
-    if brightness > limits.brightest:
-        raise NotJudged(Reason.TOO_BRIGHT, f"mean brightness {brightness:.0f} is above {limits.brightest:.0f}")
-    sharpness = sharpness_of(grey)
-    if not sharpness >= limits.sharpness:
-        raise NotJudged(Reason.BLURRED, f"sharpness {sharpness:.1f} is below {limits.sharpness:.1f}")
+def measure_frame(grey: Pixels) -> FrameQuality:
+    """Light and sharpness of a grey working picture (H, W)."""
+    return FrameQuality(brightness=float(grey.mean()), sharpness=sharpness_of(grey))
+
+
+def check_frame(found: FrameQuality, limits: QualityLimits) -> None:
+    """Raise NotJudged if a working picture is too dark, too bright or blurred."""
+    if not found.brightness >= limits.darkest:
+        raise NotJudged(Reason.TOO_DARK, f"mean brightness {found.brightness:.0f} is below {limits.darkest:.0f}")
+    if found.brightness > limits.brightest:
+        raise NotJudged(Reason.TOO_BRIGHT, f"mean brightness {found.brightness:.0f} is above {limits.brightest:.0f}")
+    if not found.sharpness >= limits.sharpness:
+        raise NotJudged(Reason.BLURRED, f"sharpness {found.sharpness:.1f} is below {limits.sharpness:.1f}")
 
 
 def sharpness_of(grey: Pixels) -> float:

@@ -8,11 +8,34 @@ from edge.verdict import Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelName:
-    """Which model judged. sha256: digest of its archive."""
+    """Which model judged.
+
+    sha256: digest of its archive. map_sha256: digest of all that makes its maps, "" where nobody knows: maps of models
+    with the same one can be compared. calibrated_limit: the limit before anybody moved it.
+    """
 
     product: str
     serial: int
     sha256: str
+    map_sha256: str = ""
+    calibrated_limit: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imaging:
+    """How a part was seen, whatever the part is like: when these drift, it is the light or the camera that moves.
+
+    light_gain: brightness against the reference's, 1 is as taught. sharpness: variance of the Laplacian, grey levels
+    squared. shift_x_percent, shift_y_percent: of the picture's longer side, against the reference's place.
+    rotation_degrees: likewise. fit: -1 to 1.
+    """
+
+    light_gain: float
+    sharpness: float
+    shift_x_percent: float
+    shift_y_percent: float
+    rotation_degrees: float
+    fit: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +45,8 @@ class Record:
     triggered_ns, exposed_ns, judged_ns, output_ns: monotonic; None for what did not happen. wall_ns: of the trigger.
     stages_ms: what each stage took, in order. is_late: the verdict missed the deadline; if it came at all, its numbers
     are here and the outcome is FAULT all the same.
-    cell_map: (rows, columns) uint8 or None. picture: the working picture, the frame where there is none, or None.
+    imaging: light, sharpness and place, None where the part was not found. cell_map: (rows, columns) uint8 or None.
+    working: the part brought into the reference's place, frame: all that the camera saw, as pixels or None.
     """
 
     sequence: int
@@ -36,8 +60,10 @@ class Record:
     source: str = ""
     model: ModelName | None = None
     is_late: bool = False
+    imaging: Imaging | None = None
     cell_map: Pixels | None = None
-    picture: Pixels | None = None
+    working: Pixels | None = None
+    frame: Pixels | None = None
 
     def __post_init__(self) -> None:
         if self.sequence < 1:

@@ -8,61 +8,63 @@ and the gap is told at the next start: the number of a part goes to the disk whi
 import logging
 import sqlite3
 import threading
+import time
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from edge.data_folder import lock_folder, open_records
-from edge.database import insert
+from edge.data_folder import LOCK_FILE, lock_folder, open_records
+from edge.database import mark_suspect
 from edge.errors import EdgeError, RecordError
-from edge.heartbeat import boot_id
 from edge.interfaces import Clock
-from edge.picture_store import remove_picture, write_picture
+from edge.picture_policy import Pictures, class_of
 from edge.record import Record
+from edge.record_writer import Note, RecordWriter
 
 log = logging.getLogger(__name__)
 
 QUEUE_LIMIT = 1000
 RETRY_S = 1.0
+LOOK_S = 1.0
 CLOSE_TIMEOUT_S = 10.0
-OLDEST_PICTURES = """
-    SELECT sequence, picture, picture_bytes FROM parts WHERE picture IS NOT NULL ORDER BY sequence LIMIT 100
-"""
+CLOCK_TOLERANCE_S = 5.0  # a time server may move a clock back by so much
 
 
 class Recorder:
     """A RecordSink on a data folder."""
 
     def __init__(
-        self, folder: Path, *, clock: Clock, pictures_bytes: int = 10**9, most_unwritten_parts: int = 1
+        self, folder: Path, *, clock: Clock, pictures: Pictures | None = None, most_unwritten_parts: int = 1
     ) -> None:
-        """pictures_bytes: quota of the pictures. most_unwritten_parts: beyond that many `wait_until_kept` waits.
+        """pictures: which are kept and how many. most_unwritten_parts: beyond that many `wait_until_kept` waits.
 
         `notices` has what was found at the start, in plain sentences. Raises RecordError if the folder cannot be used.
         """
-        self._folder, self._clock = folder, clock
-        self._quota_bytes, self._most_unwritten = pictures_bytes, most_unwritten_parts
-        self._boot_id = boot_id()
+        self._folder, self._clock, self._most_unwritten = folder, clock, most_unwritten_parts
+        self._policy = pictures or Pictures()
         self._queue: deque[Record] = deque()
         self._lost: list[int] = []
         self._trouble: str | None = None
+        self._accepted: Note | None = None
         self._is_closing = False
         self._changed = threading.Condition()
         self._lock = lock_folder(folder)
         try:
             found = open_records(folder)
-            self._database, self.notices = found.database, found.notices
+            self.notices = found.notices
             self._begun = self._begun_on_disk = found.begun
+            self._writer = RecordWriter(folder, found.database, clock=clock, policy=self._policy)
             try:
-                self._write_notices()
+                self._newest_wall_ns = self._writer.newest_wall_ns
+                _write_notices(found.database, found.notices, begun=found.begun, wall_ns=clock.wall_ns())
             except sqlite3.Error as error:
-                self._database.close()
+                self._writer.close()
                 raise RecordError(f"{folder}: records cannot be kept here: {error}") from error
         except BaseException:
             self._lock.close()
             raise
-        self._pictures_bytes = int(self._database.execute("SELECT total(picture_bytes) FROM parts").fetchone()[0])
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
 
@@ -76,7 +78,17 @@ class Recorder:
         """Why records cannot be kept at the moment; None if they can."""
         if not (self._thread.is_alive() or self._is_closing):
             return "nobody writes the records any more; restart the station"
-        return self._trouble
+        return self._trouble or self._clock_trouble()
+
+    def accept_clock(self) -> None:
+        """A person has looked: the clock is right, however early it is. Harmless if nothing was wrong with it."""
+        if self._clock_trouble() is None:
+            return
+        with self._changed:
+            detail = f"the clock, at {_words(self._clock.wall_ns())}, was accepted after {_words(self._newest_wall_ns)}"
+            self._accepted = Note(kind="clock", detail=detail)
+            self._newest_wall_ns = self._clock.wall_ns()
+            self._changed.notify_all()
 
     def begin(self, sequence: int) -> None:
         """A part has arrived; its number goes to the disk while it is judged."""
@@ -86,12 +98,15 @@ class Recorder:
 
     def put(self, record: Record) -> None:
         """Queue one part. With a full queue it is lost, which is said, and reported in the events."""
+        if record.frame is not None and class_of(record.verdict, record.sequence, self._policy) is None:
+            record = replace(record, frame=None)  # a whole picture takes megabytes of memory
         with self._changed:
             if len(self._queue) >= QUEUE_LIMIT:
                 self._lost.append(record.sequence)
                 self._trouble = f"{len(self._lost)} records are lost: {self._trouble or 'the disk is too slow'}"
                 return
             self._queue.append(record)
+            self._newest_wall_ns = max(self._newest_wall_ns, record.wall_ns)
             self._changed.notify_all()
 
     def wait_until_kept(self, *, timeout_ms: float) -> bool:
@@ -110,7 +125,7 @@ class Recorder:
             self._changed.notify_all()
         self._thread.join(CLOSE_TIMEOUT_S)
         if not self._thread.is_alive():
-            self._database.close()
+            self._writer.close()
         self._lock.close()
         if self._queue:
             raise RecordError(f"{len(self._queue)} records are not kept: {self._trouble or 'the disk is too slow'}")
@@ -123,18 +138,14 @@ class Recorder:
     ) -> None:
         self.close()
 
-    def _write_notices(self) -> None:
-        """Write down, once, what was found. The gap stays visible in the numbers."""
-        self._database.execute("BEGIN")
-        for notice in self.notices:
-            log.warning("%s", notice)
-            self._note("start", notice)
-        self._database.execute("UPDATE progress SET begun = ?, gap_told = ?", (self._begun, self._begun))
-        self._database.execute("COMMIT")
-
-    def _note(self, kind: str, detail: str) -> None:
-        self._database.execute(
-            "INSERT INTO events (wall_ns, kind, detail) VALUES (?, ?, ?)", (self._clock.wall_ns(), kind, detail)
+    def _clock_trouble(self) -> str | None:
+        """Times in the records must not run backwards unless a person has said that this is right."""
+        now_ns = self._clock.wall_ns()
+        if now_ns + CLOCK_TOLERANCE_S * 1e9 >= self._newest_wall_ns:
+            return None
+        return (
+            f"the clock was set back: it says {_words(now_ns)}, and the last part came at "
+            f"{_words(self._newest_wall_ns)}; set it right, or accept it with a reset"
         )
 
     # In the writer's thread.
@@ -142,16 +153,18 @@ class Recorder:
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(self._has_work)
-                batch, begun = list(self._queue), self._begun
-                if self._is_closing and not batch and begun == self._begun_on_disk:
+                self._changed.wait_for(self._has_work, LOOK_S)
+                batch, begun, lost, accepted = list(self._queue), self._begun, len(self._lost), self._accepted
+                if self._is_closing and not batch and begun == self._begun_on_disk and not lost and accepted is None:
                     return
-            error = self._write(batch, begun)
+            error = self._write(batch, begun, lost, accepted)
             with self._changed:
                 self._trouble = error
                 if error is None:
                     for _ in batch:
                         self._queue.popleft()
+                    del self._lost[:lost]
+                    self._accepted = None if self._accepted is accepted else self._accepted
                     self._begun_on_disk = begun
                 self._changed.notify_all()
                 if error is not None:
@@ -160,50 +173,50 @@ class Recorder:
                     self._changed.wait_for(lambda: self._is_closing, RETRY_S)
 
     def _has_work(self) -> bool:
-        return bool(self._queue or self._trouble) or self._is_closing or self._begun != self._begun_on_disk
+        is_new = bool(self._queue or self._lost or self._accepted) or self._begun != self._begun_on_disk
+        return is_new or self._trouble is not None or self._is_closing
 
-    def _write(self, batch: list[Record], begun: int) -> str | None:
-        """One commit for everything that waits; why not, if it failed."""
+    def _write(self, batch: list[Record], begun: int, lost: int, accepted: Note | None) -> str | None:
+        """One commit for everything that waits, or a look whether all is well; what went wrong, if anything did."""
+        notes = [accepted] if accepted else []
+        if lost:
+            numbers = self._lost[:lost]
+            detail = f"parts {numbers[0]} to {numbers[-1]}: {lost} records were lost"
+            notes.append(Note(kind="lost", detail=detail))
         try:
-            written = [self._write_picture(record) for record in batch]
-            self._database.execute("BEGIN IMMEDIATE")
-            for record, (picture, size) in zip(batch, written, strict=True):
-                insert(self._database, record, boot_id=self._boot_id, picture=picture, size=size)
-            self._database.execute("UPDATE progress SET begun = max(begun, ?)", (begun,))
-            self._report_lost()
-            self._database.execute("COMMIT")
+            if batch or notes or begun != self._begun_on_disk:
+                self._writer.write(batch, begun=begun, notes=notes, newest_wall_ns=self._newest_wall_ns)
+            else:
+                self._writer.look()
+            self._lock_again()
         except (OSError, sqlite3.Error, EdgeError) as error:
-            if self._database.in_transaction:
-                self._database.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                mark_suspect(self._folder, error)
             what = f"part {batch[0].sequence} cannot be recorded" if batch else "records cannot be kept"
             log.error("%s: %s", what, error)  # noqa: TRY400 - one plain line
             return f"{what}: {error}"
-        self._pictures_bytes += sum(size for _, size in written)
-        return self._keep_quota()
-
-    def _write_picture(self, record: Record) -> tuple[str | None, int]:
-        if record.picture is None:
-            return None, 0
-        return write_picture(self._folder, record.sequence, record.picture)
-
-    def _report_lost(self) -> None:
-        if self._lost:
-            self._note("lost", f"parts {self._lost[0]} to {self._lost[-1]}: {len(self._lost)} records were lost")
-            self._lost.clear()
-
-    def _keep_quota(self) -> str | None:
-        """Remove the oldest pictures beyond the quota; rows stay."""
-        if self._pictures_bytes <= self._quota_bytes:
-            return None
         try:
-            for sequence, picture, size in self._database.execute(OLDEST_PICTURES).fetchall():
-                if self._pictures_bytes <= self._quota_bytes:
-                    break
-                remove_picture(self._folder, picture)
-                self._database.execute(
-                    "UPDATE parts SET picture = NULL, picture_bytes = 0 WHERE sequence = ?", (sequence,)
-                )
-                self._pictures_bytes -= size
+            self._writer.keep_quotas()
         except (OSError, sqlite3.Error) as error:
             return f"old pictures cannot be removed: {error}"
         return None
+
+    def _lock_again(self) -> None:
+        """Whoever removed the folder has removed its lock as well, and another station could begin here."""
+        if not (self._folder / LOCK_FILE).exists():
+            self._lock.close()
+            self._lock = lock_folder(self._folder)
+
+
+def _write_notices(database: sqlite3.Connection, notices: tuple[str, ...], *, begun: int, wall_ns: int) -> None:
+    """Write down, once, what was found. The gap stays visible in the numbers."""
+    database.execute("BEGIN")
+    for notice in notices:
+        log.warning("%s", notice)
+        database.execute("INSERT INTO events (wall_ns, kind, detail) VALUES (?, 'start', ?)", (wall_ns, notice))
+    database.execute("UPDATE progress SET begun = ?, gap_told = ?", (begun, begun))
+    database.execute("COMMIT")
+
+
+def _words(wall_ns: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(wall_ns // 10**9))

@@ -63,7 +63,9 @@ def with_seen(record: Record, seen: Seen, *, judged_ns: int) -> Record:
         judged_ns=judged_ns,
         source=seen.frame.source,
         cell_map=inspection.cell_map,
-        picture=seen.frame.pixels if inspection.working is None else inspection.working.pixels,
+        imaging=inspection.imaging,
+        working=None if inspection.working is None else inspection.working.pixels,
+        frame=seen.frame.pixels,
     )
 
 

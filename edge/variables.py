@@ -33,9 +33,13 @@ class Light:
         self._reference = grey_of(picture).astype(np.float32)
         self._energy = float(np.square(self._reference).sum()) or 1.0
 
+    def of(self, grey: Pixels) -> float:
+        """Σmx / Σm² over a grey working picture (H, W), whatever it is."""
+        return float(np.vdot(self._reference, grey.astype(np.float32))) / self._energy
+
     def gain(self, pixels: Pixels) -> float:
-        """Σmx / Σm² over a working picture. Raises NotJudged when it is far from one."""
-        gain = float(np.vdot(self._reference, grey_of(pixels).astype(np.float32))) / self._energy
+        """The same over a working picture (H, W[, 3]). Raises NotJudged when it is far from one."""
+        gain = self.of(grey_of(pixels))
         if not gain >= SMALLEST_GAIN:
             raise NotJudged(Reason.TOO_DARK, f"{100 * gain:.0f} % of the reference's brightness")
         if gain > LARGEST_GAIN:

@@ -77,12 +77,12 @@ def test_example_says_the_defaults() -> None:
 
 
 def test_unknown_duplicate_and_out_of_range_keys_are_reported_together_with_their_lines() -> None:
-    found = refusal(GOOD + "deadlin_ms: 100\ndeadline_ms: 0\ndata: elsewhere\nrecords: {pictures_mb: -1}\n")
+    found = refusal(GOOD + "deadlin_ms: 100\ndeadline_ms: 0\ndata: elsewhere\nrecords: {most_unwritten_parts: 0}\n")
     assert found.splitlines() == [
         "station.yaml:7: deadlin_ms: unknown key, did you mean deadline_ms?",
         "station.yaml:8: deadline_ms: should be greater than or equal to 5, not 0",
         "station.yaml:9: data: written twice",
-        "station.yaml:10: records.pictures_mb: should be greater than or equal to 1, not -1",
+        "station.yaml:10: records.most_unwritten_parts: should be greater than or equal to 1, not 0",
     ]
 
 

@@ -24,6 +24,7 @@ VALUES = [
     "wiring",
     "cameras",
     "config",
+    "picture_policy",
     "picture_files",
     "pictures",
 ]
@@ -48,7 +49,8 @@ SHELL = [
         "notify",
         "remote",
     ),
-    *("recorder", "data_folder", "database", "picture_store", "model_store", "machine"),
+    *("recorder", "record_writer", "data_folder", "database", "database_place", "schema", "migrations", "rollups"),
+    *("picture_store", "quotas", "model_store", "machine"),
     "page_database",
 ]
 FACES = ["__init__", "__main__", "commands", "web"]

@@ -7,7 +7,7 @@ import pytest
 from edge.drivers.connector import render
 from edge.errors import NotJudged
 from edge.frame import Pixels
-from edge.quality import check_frame, limits_from, sharpness_of
+from edge.quality import check_frame, limits_from, measure_frame, sharpness_of
 from edge.variables import grey_of
 from edge.verdict import Reason
 
@@ -22,7 +22,7 @@ def scaled(picture: Pixels, gain: float, offset: float = 0.0) -> Pixels:
 @pytest.mark.parametrize("picture", GOOD)
 @pytest.mark.parametrize("gain", [0.7, 1.0, 1.3])
 def test_good_parts_pass_in_brighter_and_darker_light(picture: Pixels, gain: float) -> None:
-    check_frame(scaled(picture, gain), LIMITS)
+    check_frame(measure_frame(scaled(picture, gain)), LIMITS)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_good_parts_pass_in_brighter_and_darker_light(picture: Pixels, gain: flo
 )
 def test_a_frame_that_shows_too_little_is_not_judged(spoilt: Pixels, reason: Reason) -> None:
     with pytest.raises(NotJudged) as refused:
-        check_frame(spoilt, LIMITS)
+        check_frame(measure_frame(spoilt), LIMITS)
     assert refused.value.reason is reason
     assert refused.value.detail
 
@@ -52,7 +52,7 @@ def test_limits_leave_room_on_both_sides_of_the_good_parts() -> None:
 
 def test_limits_from_white_pictures_stay_within_grey_levels() -> None:
     limits = limits_from([np.full((40, 40), 255, np.uint8)])
-    check_frame(np.full((40, 40), 255, np.uint8), limits)
+    check_frame(measure_frame(np.full((40, 40), 255, np.uint8)), limits)
     assert limits.brightest == 255
 
 

@@ -10,16 +10,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
-from edge import database, picture_store, recorder
+from edge import database, picture_store, quotas, record_writer, recorder
 from edge.database import check_database, open_to_read
 from edge.drivers.simulated import SimulatedClock
 from edge.errors import RecordError
-from edge.record import Record
+from edge.picture_policy import Pictures, Quota
+from edge.record import Imaging, Record
 from edge.recorder import Recorder
 from edge.verdict import Reason, fault
 from tests.small_disks import small_disk
@@ -27,6 +29,15 @@ from tests.stations import MODEL, until, verdict
 
 PIXELS = np.random.default_rng(3).integers(0, 255, (96, 104, 3), dtype=np.uint8)
 CELLS = np.arange(36 * 39).astype(np.uint8).reshape(36, 39)
+
+
+IMAGING = Imaging(
+    light_gain=0.98, sharpness=120.5, shift_x_percent=0.5, shift_y_percent=-0.25, rotation_degrees=1.5, fit=0.99
+)
+EVERYTHING = """
+    parts LEFT JOIN models ON models.number = parts.model LEFT JOIN maps USING (sequence)
+    LEFT JOIN working_pictures USING (sequence) LEFT JOIN pictures USING (sequence)
+"""
 
 
 def part(sequence: int, *, pixels: np.ndarray | None = PIXELS) -> Record:
@@ -40,14 +51,23 @@ def part(sequence: int, *, pixels: np.ndarray | None = PIXELS) -> Record:
         output_ns=10**9 + 3,
         stages_ms=(("capture", 1.5), ("map", 4.0)),
         source=f"part {sequence}",
-        model=MODEL,
+        model=replace(MODEL, map_sha256="cd" * 32, calibrated_limit=0.9),
+        imaging=IMAGING,
         cell_map=CELLS,
-        picture=pixels,
+        working=pixels,
+        frame=pixels,
     )
 
 
+def ng_quota(size: int) -> Pictures:
+    """So many bytes for pictures of NG parts, and no limits but that."""
+    ample = Quota(mb=100, days=36_500, free_mb=0)
+    ng = Quota(mb=size / 1e6, days=36_500, free_mb=0)
+    return Pictures(ng=ng, fault=ample, borderline=ample, ok=ample, working=ample)
+
+
 @contextmanager
-def recording(folder: Path, **options: int) -> Iterator[Recorder]:
+def recording(folder: Path, **options: Any) -> Iterator[Recorder]:
     kept = Recorder(folder, clock=SimulatedClock(), **options)
     try:
         yield kept
@@ -65,7 +85,7 @@ def record_parts(kept: Recorder, *sequences: int) -> None:
 def rows(folder: Path, columns: str = "*") -> list[sqlite3.Row]:
     connection = open_to_read(folder)
     try:
-        return connection.execute(f"SELECT {columns} FROM parts ORDER BY sequence").fetchall()
+        return connection.execute(f"SELECT {columns} FROM {EVERYTHING} ORDER BY sequence").fetchall()
     finally:
         connection.close()
 
@@ -76,20 +96,24 @@ def test_everything_of_a_part_comes_back(tmp_path: Path) -> None:
     (row,) = rows(tmp_path)
     assert (row["outcome"], row["reason"], row["nearest_label"]) == ("NG", "too far from good", "bent_42")
     assert (row["distance"], row["distance_limit"], row["cell_row"], row["cell_column"]) == (3.0, 1.0, 5, 7)
-    assert (row["model_product"], row["model_serial"], row["model_sha256"]) == ("test", 3, "ab" * 32)
+    assert (row["product"], row["serial"], row["sha256"]) == ("test", 3, "ab" * 32)
+    assert (row["map_sha256"], row["calibrated_limit"], row["margin"]) == ("cd" * 32, 0.9, 3.0)
+    assert (row["light_gain"], row["sharpness"], row["fit"]) == (0.98, 120.5, 0.99)
+    assert (row["shift_x_percent"], row["shift_y_percent"], row["rotation_degrees"]) == (0.5, -0.25, 1.5)
     assert row["stages_ms"] == '{"capture": 1.5, "map": 4.0}'
-    stored = np.frombuffer(row["map"], np.uint8).reshape(row["map_rows"], row["map_columns"])
+    stored = np.frombuffer(row["levels"], np.uint8).reshape(row["map_rows"], row["map_columns"])
     np.testing.assert_array_equal(stored, CELLS)
-    content = (tmp_path / row["picture"]).read_bytes()
-    assert len(content) == row["picture_bytes"]
-    assert cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR).shape == PIXELS.shape
+    content = (tmp_path / row["path"]).read_bytes()
+    assert (len(content), row["class"]) == (row["bytes"], "ng")
+    for jpeg in (content, row["jpeg"]):
+        assert cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR).shape == PIXELS.shape
 
 
 def test_database_is_durable_and_says_its_version(tmp_path: Path) -> None:
     with recording(tmp_path) as kept:
-        assert kept._database.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
-        assert kept._database.execute("PRAGMA synchronous").fetchone()[0] == 2
-        assert kept._database.execute("PRAGMA user_version").fetchone()[0] == database.VERSION
+        assert kept._writer._open.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+        assert kept._writer._open.execute("PRAGMA synchronous").fetchone()[0] == 2
+        assert kept._writer._open.execute("PRAGMA user_version").fetchone()[0] == database.VERSION
 
 
 def test_numbers_go_on_after_a_restart_without_a_gap(tmp_path: Path) -> None:
@@ -161,7 +185,7 @@ def test_damaged_database_is_set_aside_and_said(tmp_path: Path, damage: bytes | 
 
 def test_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     with recording(tmp_path) as kept:
-        kept._database.execute("PRAGMA user_version = 99")
+        kept._writer._open.execute("PRAGMA user_version = 99")
     with pytest.raises(RecordError, match="newer version"):
         Recorder(tmp_path, clock=SimulatedClock())
     with pytest.raises(RecordError, match="newer version"):
@@ -221,36 +245,36 @@ def test_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_oldest_pictures_go_beyond_the_quota_and_rows_stay(tmp_path: Path) -> None:
-    size = len(picture_store._jpeg(PIXELS))
-    with recording(tmp_path, pictures_bytes=3 * size + 10) as kept:
+    size = len(picture_store.jpeg_of(PIXELS, quality=picture_store.JPEG_QUALITY))
+    with recording(tmp_path, pictures=ng_quota(3 * size + 10)) as kept:
         record_parts(kept, *range(1, 8))
-    assert [row["picture"] is not None for row in rows(tmp_path)] == [False] * 4 + [True] * 3
+    assert [row["path"] is not None for row in rows(tmp_path)] == [False] * 4 + [True] * 3
     assert len(list((tmp_path / "pictures").rglob("*.jpg"))) == 3
 
 
 def test_quota_counts_what_an_earlier_run_kept(tmp_path: Path) -> None:
-    size = len(picture_store._jpeg(PIXELS))
+    size = len(picture_store.jpeg_of(PIXELS, quality=picture_store.JPEG_QUALITY))
     with recording(tmp_path) as kept:
         record_parts(kept, 1, 2, 3)
-    with recording(tmp_path, pictures_bytes=2 * size) as kept:
+    with recording(tmp_path, pictures=ng_quota(2 * size)) as kept:
         record_parts(kept, 4)
     assert len(list((tmp_path / "pictures").rglob("*.jpg"))) == 2
 
 
 def test_old_pictures_that_cannot_be_removed_are_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recorder, "RETRY_S", 0.02)
-    whole = recorder.remove_picture
+    whole = quotas.remove_picture
 
     def refused(*_: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
-    with recording(tmp_path, pictures_bytes=10) as kept:
-        monkeypatch.setattr(recorder, "remove_picture", refused)
+    with recording(tmp_path, pictures=ng_quota(10)) as kept:
+        monkeypatch.setattr(quotas, "remove_picture", refused)
         kept.put(part(1))
         until(lambda: kept.trouble)
         assert "old pictures cannot be removed" in str(kept.trouble)
         assert not kept.wait_until_kept(timeout_ms=10)
-        monkeypatch.setattr(recorder, "remove_picture", whole)
+        monkeypatch.setattr(quotas, "remove_picture", whole)
         assert kept.wait_until_kept(timeout_ms=10_000)
     assert len(rows(tmp_path)) == 1
 
@@ -272,26 +296,26 @@ def test_picture_is_on_the_disk_before_its_name_is(tmp_path: Path, monkeypatch: 
 def test_part_without_a_picture_is_kept(tmp_path: Path) -> None:
     with recording(tmp_path) as kept:
         kept.put(replace(part(1, pixels=None), verdict=fault(Reason.CAPTURE_FAILED), cell_map=None))
-    (row,) = rows(tmp_path, "picture, map, distance")
-    assert tuple(row) == (None, None, None)
+    (row,) = rows(tmp_path, "path, jpeg, levels, distance")
+    assert tuple(row) == (None, None, None, None)
 
 
 def test_failed_write_is_trouble_and_is_tried_again_until_it_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recorder, "RETRY_S", 0.02)
-    whole = recorder.write_picture
+    whole = record_writer.write_picture
 
     def full(*_: object) -> tuple[str, int]:
         raise OSError(28, "No space left on device")
 
     with recording(tmp_path) as kept:
-        monkeypatch.setattr(recorder, "write_picture", full)
+        monkeypatch.setattr(record_writer, "write_picture", full)
         kept.put(part(1))
         until(lambda: kept.trouble)
         assert kept.trouble == "part 1 cannot be recorded: [Errno 28] No space left on device"
         assert not kept.wait_until_kept(timeout_ms=30)
-        monkeypatch.setattr(recorder, "write_picture", whole)
+        monkeypatch.setattr(record_writer, "write_picture", whole)
         assert kept.wait_until_kept(timeout_ms=10_000)
         assert kept.trouble is None
     assert [row["sequence"] for row in rows(tmp_path)] == [1]
@@ -300,17 +324,17 @@ def test_failed_write_is_trouble_and_is_tried_again_until_it_is_kept(
 def test_full_queue_loses_records_aloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recorder, "RETRY_S", 0.02)
     monkeypatch.setattr(recorder, "QUEUE_LIMIT", 3)
-    whole = recorder.insert
+    whole = record_writer.insert
 
     def refused(*_: object, **__: object) -> None:
         raise sqlite3.OperationalError("attempt to write a readonly database")
 
     with recording(tmp_path) as kept:
-        monkeypatch.setattr(recorder, "insert", refused)
+        monkeypatch.setattr(record_writer, "insert", refused)
         for sequence in range(1, 6):
             kept.put(part(sequence))
         until(lambda: kept.trouble)
-        monkeypatch.setattr(recorder, "insert", whole)
+        monkeypatch.setattr(record_writer, "insert", whole)
         assert kept.wait_until_kept(timeout_ms=10_000)
         until(lambda: not kept._lost)
     connection = open_to_read(tmp_path)
@@ -323,7 +347,7 @@ def test_closing_with_records_that_cannot_be_written_says_so(tmp_path: Path, mon
     def full(*_: object) -> tuple[str, int]:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(recorder, "write_picture", full)
+    monkeypatch.setattr(record_writer, "write_picture", full)
     kept = Recorder(tmp_path, clock=SimulatedClock())
     kept.put(part(1))
     with pytest.raises(RecordError, match="1 records are not kept: part 1 cannot be recorded"):

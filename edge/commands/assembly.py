@@ -73,7 +73,7 @@ def assemble(
             Recorder(
                 folder,
                 clock=clock,
-                pictures_bytes=int(config.records.pictures_mb * 1e6),
+                pictures=config.records.pictures,
                 most_unwritten_parts=config.records.most_unwritten_parts,
             )
         )

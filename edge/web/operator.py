@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import anyio
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from edge.web.news import POLL_S, News
@@ -29,10 +29,10 @@ class Operator:
 
     async def picture(self, request: Request) -> Response:
         """One part's picture."""
-        path = await run_in_threadpool(self._reader.picture, request.path_params["sequence"])
-        if path is None:
+        content = await run_in_threadpool(self._reader.picture, request.path_params["sequence"])
+        if content is None:
             return PlainTextResponse("there is no picture of this part", status_code=404)
-        return FileResponse(path, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
+        return Response(content, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
 
     async def cell_map(self, request: Request) -> Response:
         """One part's map: a byte a cell, row by row; two headers say how many rows and columns."""

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.database import FILE_NAME, open_to_read
+from edge.database import FILE_NAME, open_current
 from edge.errors import RecordError
 from edge.heartbeat import Beat, read_beat
 
@@ -17,7 +17,9 @@ LARGEST_SEQUENCE = 2**63 - 1
 
 NEWS = """
     SELECT sequence, wall_ns, triggered_ns, output_ns, outcome, reason, detail, distance, distance_limit, nearest_label,
-        cell_row, cell_column, map_rows, map_columns, picture IS NOT NULL AS has_picture, is_late, source
+        cell_row, cell_column, map_rows, map_columns, is_late, source,
+        (SELECT 1 FROM working_pictures AS seen WHERE seen.sequence = parts.sequence) IS NOT NULL
+            OR (SELECT 1 FROM pictures AS seen WHERE seen.sequence = parts.sequence) IS NOT NULL AS has_picture
     FROM parts WHERE sequence > ? ORDER BY sequence DESC LIMIT ?
 """
 COUNT = "SELECT outcome, count(*), max(sequence) FROM parts WHERE sequence > ? GROUP BY outcome"
@@ -88,19 +90,28 @@ class Reader:
                 self._counted_to = max(self._counted_to, last)
             return dict(self._counts)
 
-    def picture(self, sequence: int) -> Path | None:
-        """The file of a part's picture, None if it has none or not any more."""
+    def picture(self, sequence: int) -> bytes | None:
+        """A part's working picture as JPEG, the whole one where there is no other; None if it has none, or no more."""
         if sequence > LARGEST_SEQUENCE:
             return None
-        rows = self._rows("SELECT picture FROM parts WHERE sequence = ? AND picture IS NOT NULL", sequence)
-        path = self._folder / rows[0]["picture"] if rows else None
-        return path if path is not None and path.is_file() else None
+        rows = self._rows("SELECT jpeg FROM working_pictures WHERE sequence = ?", sequence)
+        return bytes(rows[0]["jpeg"]) if rows else self.whole_picture(sequence)
+
+    def whole_picture(self, sequence: int) -> bytes | None:
+        """All that the camera saw of a part, as JPEG; None unless the policy kept it, and it is still there."""
+        if sequence > LARGEST_SEQUENCE:
+            return None
+        rows = self._rows("SELECT path FROM pictures WHERE sequence = ?", sequence)
+        try:
+            return (self._folder / rows[0]["path"]).read_bytes() if rows else None
+        except OSError:
+            return None
 
     def cell_map(self, sequence: int) -> tuple[int, int, bytes] | None:
         """Rows, columns and cells of a part's map, row by row; None if it has none."""
         if sequence > LARGEST_SEQUENCE:
             return None
-        query = "SELECT map_rows, map_columns, map FROM parts WHERE sequence = ? AND map IS NOT NULL"
+        query = "SELECT map_rows, map_columns, levels FROM parts JOIN maps USING (sequence) WHERE sequence = ?"
         rows = self._rows(query, sequence)
         return tuple(rows[0]) if rows else None
 
@@ -124,7 +135,7 @@ class Reader:
         inode = (self._folder / FILE_NAME).stat().st_ino
         if self._connection is None or inode != self._inode:
             self._forget()
-            self._connection, self._inode = open_to_read(self._folder), inode
+            self._connection, self._inode = open_current(self._folder), inode
         return self._connection
 
     def _forget(self) -> None:
