@@ -15,8 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Serve the page until a signal comes."""
     config = load_config(options.config)
-    from edge.web.accounts import tidy_name  # the page's libraries are needed by nobody else
     from edge.web.desk import Desk
+    from edge.web.people import tidy_name  # the page's libraries are needed by nobody else
     from edge.web.server import new_password, serve
 
     if options.new_password:

@@ -1,6 +1,5 @@
 """The accounts of a station, for engineers: who there is, new ones, other roles, new passwords."""
 
-import sqlite3
 from collections.abc import Callable
 
 from starlette.concurrency import run_in_threadpool
@@ -8,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from edge.web.accounts import AccountError, Accounts, tidy_name
 from edge.web.guard import Role, form, needs
+from edge.web.people import AccountError, People, tidy_name
 from edge.web.site import Site
 
 ROLES = {"operator": Role.OPERATOR, "engineer": Role.ENGINEER}
@@ -23,7 +22,7 @@ class AccountsPage:
 
     async def show(self, request: Request, *, status: int = 200, why: str = "") -> Response:
         """Everybody, by name."""
-        accounts = await run_in_threadpool(self._site.desk.read, lambda database: Accounts(database).all())
+        accounts = await run_in_threadpool(lambda: People(self._site.desk.store()).all())
         return self._site.page(request, "accounts.html", status=status, accounts=accounts, roles=ROLES, why=why)
 
     async def add(self, request: Request) -> Response:
@@ -32,17 +31,14 @@ class AccountsPage:
         name, role = tidy_name(fields.get("name", "")), ROLES.get(fields.get("role", ""), Role.OPERATOR)
         return await self._change(
             request,
-            what=f"account {name}",
-            change=lambda accounts: accounts.add(name, role=role, password=fields.get("password", "")),
+            change=lambda people: people.add(name, role=role, password=fields.get("password", "")),
         )
 
     async def set_role(self, request: Request) -> Response:
         """Another role; the account's sessions end."""
         fields = await form(request)
         name, role = fields.get("name", ""), ROLES.get(fields.get("role", ""), Role.OPERATOR)
-        return await self._change(
-            request, what=f"role of {name}", forget=name, change=lambda accounts: accounts.set_role(name, role)
-        )
+        return await self._change(request, forget=name, change=lambda people: people.set_role(name, role))
 
     async def set_password(self, request: Request) -> Response:
         """A new password, which its owner must change; the account's sessions end."""
@@ -50,26 +46,19 @@ class AccountsPage:
         name, password = fields.get("name", ""), fields.get("password", "")
         return await self._change(
             request,
-            what=f"password of {name}",
             forget=name,
-            change=lambda accounts: accounts.set_password(name, password, must_change=True),
+            change=lambda people: people.set_password(name, password, must_change=True),
         )
 
     async def remove(self, request: Request) -> Response:
         """Its sessions end."""
         name = (await form(request)).get("name", "")
-        return await self._change(
-            request, what=f"account {name}", forget=name, change=lambda accounts: accounts.remove(name)
-        )
+        return await self._change(request, forget=name, change=lambda people: people.remove(name))
 
-    async def _change(
-        self, request: Request, *, what: str, change: Callable[[Accounts], tuple[str, str]], forget: str = ""
-    ) -> Response:
-        def change_kept(database: sqlite3.Connection) -> tuple[str, str]:
-            return change(Accounts(database))
-
+    async def _change(self, request: Request, *, change: Callable[[People], None], forget: str = "") -> Response:
+        who = self._site.guard.user(request).name
         try:
-            await self._site.desk.change(self._site.guard.user(request).name, what=what[:100], change=change_kept)
+            await run_in_threadpool(lambda: change(People(self._site.desk.store(), who=who)))
         except AccountError as error:
             return await self.show(request, status=400, why=error.key)
         if forget:

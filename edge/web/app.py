@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -62,9 +61,9 @@ def make_site(config: StationConfig) -> Site:
     return Site(config=config, reader=Reader(Path(config.data)), desk=Desk(Path(config.data)), rooms=ROOMS)
 
 
-def make_app(site: Site) -> Callable[..., object]:
-    """The application of a site. Raises ValueError for a route that changes something and needs no role."""
-    routes: list[Route] = [
+def routes_of(site: Site) -> list[Route]:
+    """Every address of every room. Raises ValueError for one that changes something and needs no role."""
+    routes = [
         *operator.routes(site),
         *sign_in.routes(site),
         *accounts_pages.routes(site),
@@ -73,9 +72,14 @@ def make_app(site: Site) -> Callable[..., object]:
     for route in routes:
         if not (route.methods or set()) <= READING and not hasattr(route.endpoint, "needed_role"):
             raise ValueError(f"{route.path} changes something, and everybody may: write needs(Role…, handler)")
+    return routes
+
+
+def make_app(site: Site) -> ASGIApp:
+    """The application of a site."""
     static: BaseRoute = Mount("/static", StaticFiles(packages=[("edge.web", "static")]))
     handlers = {Refused: _refused, EdgeError: _impossible, HTTPException: _not_found, Exception: _broken}
-    app = Starlette(routes=[*routes, static], exception_handlers=handlers, middleware=[Middleware(BodyLimits)])
+    app = Starlette(routes=[*routes_of(site), static], exception_handlers=handlers, middleware=[Middleware(BodyLimits)])
     app.state.site = site
     return SecurityHeaders(app)
 

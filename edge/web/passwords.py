@@ -45,7 +45,7 @@ class _Tries:
 
 
 class Attempts:
-    """Counts wrong passwords by some key: after `free` of them each further one waits twice as long, up to a longest."""
+    """Counts wrong passwords by some key: after `free` of them each further one waits twice as long as the last."""
 
     def __init__(self, *, free: int, longest_wait_s: float, now: Callable[[], float] = time.monotonic) -> None:
         self._free, self._longest_wait_s, self._now = free, longest_wait_s, now

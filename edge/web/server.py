@@ -1,7 +1,6 @@
 """Serves the page until a signal comes."""
 
 import socket
-import sqlite3
 import ssl
 import sys
 
@@ -9,10 +8,10 @@ import uvicorn
 
 from edge.config import StationConfig
 from edge.errors import EdgeError
-from edge.web.accounts import FIRST, Accounts
 from edge.web.app import make_app, make_site
 from edge.web.desk import Desk
 from edge.web.limits import PatientProtocol
+from edge.web.people import FIRST, People
 from edge.web.site import Site
 
 SHUTDOWN_S = 1
@@ -64,7 +63,7 @@ def server_settings(site: Site) -> uvicorn.Config:
 def tell_first_password(desk: Desk) -> None:
     """On a station without accounts: make the first engineer and tell the password, this one time."""
     try:
-        if not desk.read(lambda kept: Accounts(kept).all()):
+        if not People(desk.store()).all():
             _tell(FIRST, new_password(desk, FIRST))
     except EdgeError as error:
         print(f"edge web: nobody can sign in: {error}", file=sys.stderr, flush=True)  # noqa: T201
@@ -72,14 +71,7 @@ def tell_first_password(desk: Desk) -> None:
 
 def new_password(desk: Desk, name: str) -> str:
     """A random password for an account, which is made if it is not there. Raises EdgeError."""
-    made: list[str] = []
-
-    def change(database: sqlite3.Connection) -> tuple[str, str]:
-        made.append(Accounts(database).renew(name))
-        return "", "random"
-
-    desk.change_now("command line", what=f"password of {name}", change=change)
-    return made[0]
+    return People(desk.store(), who="command line").renew(name)
 
 
 def _tell(name: str, password: str) -> None:

@@ -1,14 +1,16 @@
 """Signing in and out, and a password of one's own."""
 
+import time
+
 import anyio
 from anyio.to_thread import run_sync
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from edge.web.accounts import AccountError, Accounts, tidy_name
 from edge.web.guard import NOBODY, Refused, Role, User, form, needs
 from edge.web.passwords import Attempts
+from edge.web.people import AccountError, People, tidy_name
 from edge.web.site import Site
 
 MOST_AT_ONCE = 2  # passwords being checked; each costs a processor's time
@@ -38,7 +40,7 @@ class SignIn:
         if user is None:
             status = 401 if why == WRONG else 429
             return self._site.page(request, "sign_in.html", status=status, next=onward, why=why)
-        await self._site.desk.change(user.name, what="signed in", change=lambda _: ("", f"from {address}"))
+        await self._log(user.name, "signed in", f"from {address}")
         self._site.guard.sign_out(request)
         answer = RedirectResponse("/password" if user.must_change else onward, status_code=303)
         self._site.give_cookie(answer, self._site.guard.sign_in(user))
@@ -49,7 +51,7 @@ class SignIn:
         user = self._site.guard.user(request)
         self._site.guard.sign_out(request)
         if user is not NOBODY:
-            await self._site.desk.change(user.name, what="signed out", change=lambda _: ("", ""))
+            await self._log(user.name, "signed out")
         return RedirectResponse("/", status_code=303)
 
     async def ask_password(self, request: Request) -> Response:
@@ -72,15 +74,17 @@ class SignIn:
             why = "password.again" if new != fields.get("again") else "password.same"
             return self._site.page(request, "password.html", status=400, why=why)
         try:
-            await self._site.desk.change(
-                user.name, what="own password", change=lambda kept: Accounts(kept).set_password(user.name, new)
-            )
+            people = People(await run_sync(self._site.desk.store), who=user.name)
+            await run_sync(people.set_password, user.name, new)
         except AccountError as error:
             return self._site.page(request, "password.html", status=400, why=error.key)
         self._site.guard.forget(user.name)
         answer = RedirectResponse("/", status_code=303)
         self._site.give_cookie(answer, self._site.guard.sign_in(User(name=user.name, role=found.role)))
         return answer
+
+    async def _log(self, who: str, what: str, how: str = "") -> None:
+        await run_sync(lambda: self._site.desk.store().log(wall_ns=time.time_ns(), who=who, what=what, new=how))
 
     async def _check(self, name: str, password: str, *, address: str) -> tuple[str, User | None]:
         """Why not, and who. An attempt is counted before anybody knows whether it is right."""
@@ -89,9 +93,8 @@ class SignIn:
             return WAIT, None
         self._from_address.begin(address)
         self._for_name.begin(name)
-        desk = self._site.desk
-        kept = await run_sync(desk.read, lambda database: Accounts(database).kept(name))
-        user = await run_sync(lambda: kept.matches(password), limiter=self._checking)
+        person = await run_sync(lambda: People(self._site.desk.store()).kept(name))
+        user = await run_sync(person.matches, password, limiter=self._checking)
         if user is None:
             return WRONG, None
         self._from_address.right(address)
