@@ -6,6 +6,8 @@ What the tables hold stands in `schema.py`. Only the core writes here.
 
 import json
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from edge.errors import RecordError
@@ -92,6 +94,19 @@ def open_current(folder: Path) -> sqlite3.Connection:
             f"{folder / FILE_NAME}: written by an older version: start the station, which brings it up to date"
         )
     return connection
+
+
+@contextmanager
+def reading(folder: Path) -> Iterator[sqlite3.Connection]:
+    """A connection for a few short queries, in any thread. Raises RecordError if they cannot be answered."""
+    try:
+        connection = open_current(folder)
+        try:
+            yield connection
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise RecordError(f"{folder / FILE_NAME}: cannot be read at the moment: {error}") from error
 
 
 def check_database(folder: Path) -> int:

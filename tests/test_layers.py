@@ -29,7 +29,7 @@ VALUES = [
     "pictures",
 ]
 RULES = [
-    *("alignment", "archive", "bundle", "camera_event", "control_chart", "inspection", "judge", "manifest"),
+    *("alignment", "archive", "bundle", "camera_event", "control_charts", "inspection", "judge", "manifest"),
     *("placing", "pose", "pose_search", "pose_trimmed", "preprocess", "quality", "scoring", "variables"),
 ]
 INTERFACES = ["interfaces", "priority"]
@@ -51,7 +51,7 @@ SHELL = [
     ),
     *("recorder", "record_writer", "data_folder", "database", "database_place", "schema", "migrations", "rollups"),
     *("picture_store", "quotas", "model_store", "machine"),
-    *("page_store", "audit", "corrections", "accounts", "history", "part_story", "trends", "counters"),
+    *("page_store", "audit", "corrections", "accounts", "history", "part_story", "trends", "counters", "takt_times"),
 ]
 FACES = ["__init__", "__main__", "commands", "web"]
 LAYERS = {

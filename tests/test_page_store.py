@@ -1,4 +1,4 @@
-"""What people change on the page: kept beside the verdicts, each change with its entry in a chain that shows tampering."""
+"""What people change on the page: kept beside the verdicts, with entries in a chain that shows tampering."""
 
 import sqlite3
 import threading
