@@ -52,6 +52,7 @@ SHELL = [
     *("recorder", "record_writer", "data_folder", "database", "database_place", "schema", "migrations", "rollups"),
     *("picture_store", "quotas", "model_store", "machine"),
     *("page_store", "audit", "corrections", "accounts", "history", "part_story", "trends", "counters", "takt_times"),
+    "usual_range",
 ]
 FACES = ["__init__", "__main__", "commands", "web"]
 LAYERS = {

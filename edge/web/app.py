@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edge.config import StationConfig
 from edge.errors import EdgeError
-from edge.web import accounts_pages, operator, sign_in
+from edge.web import accounts_pages, history, operator, part_page, sign_in, trends
 from edge.web.desk import Desk
 from edge.web.guard import READING, Refused
 from edge.web.language import LANGUAGES, words
@@ -27,7 +27,11 @@ from edge.web.site import Room, Site
 
 log = logging.getLogger(__name__)
 
-ROOMS = [Room(address="/", words="room.now")]
+ROOMS = [
+    Room(address="/", words="room.now"),
+    Room(address="/history", words="room.history"),
+    Room(address="/trends", words="room.trends"),
+]
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -65,6 +69,9 @@ def routes_of(site: Site) -> list[Route]:
     """Every address of every room. Raises ValueError for one that changes something and needs no role."""
     routes = [
         *operator.routes(site),
+        *history.routes(site),
+        *part_page.routes(site),
+        *trends.routes(site),
         *sign_in.routes(site),
         *accounts_pages.routes(site),
         Route("/words/{language}", _words),

@@ -6,11 +6,9 @@ from dataclasses import asdict
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
 
 from edge.counters import shift_began_ns
 from edge.errors import RecordError
-from edge.web.guard import Role, needs
 from edge.web.site import Site
 
 SETTING = "counters reset"  # number of the last part before it, and the wall clock then
@@ -48,8 +46,3 @@ class Counters:
             return int(after), int(wall_ns)
         except (RecordError, ValueError):  # the shift's counts are right without it
             return 0, 0
-
-
-def routes(counters: Counters) -> list[Route]:
-    """The addresses of this room."""
-    return [Route("/counters/reset", needs(Role.OPERATOR, counters.reset), methods=["POST"])]

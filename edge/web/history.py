@@ -23,7 +23,7 @@ from edge.web.site import Site
 MOST = 50
 LONGEST_FIELD = 100
 SAID = ("any", Judgement.GOOD, Judgement.BAD, Judgement.UNCERTAIN)
-QUICK = (  # key of the words, and what is asked for
+QUICK: tuple[tuple[str, dict[str, str]], ...] = (  # key of the words, and what is asked for
     ("all", {}),
     ("ng", {"outcome": "NG"}),
     ("fault", {"outcome": "FAULT"}),
@@ -78,7 +78,8 @@ class History:
         number = request.query_params.get("number", "")
         if number.isascii() and number.isdecimal() and 0 < int(number[:20]) <= LARGEST_SEQUENCE:
             return RedirectResponse(f"/part/{int(number)}", status_code=303)
-        found, known, why = Found(parts=(), before=None), [], ""
+        known: list[str] = []
+        found, why = Found(parts=(), before=None), ""
         try:
             found, known = await run_in_threadpool(self._found, asked)
         except ValueError:
@@ -95,7 +96,9 @@ class History:
             labels=known,
             parts=found.parts,
             said=await run_in_threadpool(said_of, self._site, found.parts),
-            quick=[(name, "/history?" + urlencode(fields), list(fields.items()) == asked.fields) for name, fields in QUICK],
+            quick=[
+                (name, "/history?" + urlencode(fields), list(fields.items()) == asked.fields) for name, fields in QUICK
+            ],
             newest="/history?" + urlencode(asked.fields) if asked.before is not None else None,
             older="/history?" + page if found.before is not None else None,
             say=Phrases(words(self._site.language(request))),

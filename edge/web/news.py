@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 import anyio
 from starlette.concurrency import run_in_threadpool
 
+from edge.web.counters import Counters
 from edge.web.reader import PartView, Reader
 
 POLL_S = 0.25
@@ -25,8 +26,8 @@ class _Look:
 class News:
     """Gives every viewer the same look at the line, not older than a quarter of a second."""
 
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
+    def __init__(self, reader: Reader, counters: Counters) -> None:
+        self._reader, self._counters = reader, counters
         self._lock = anyio.Lock()
         self._look = _Look(at_s=-FRESH_S, parts=(), texts="")
 
@@ -48,7 +49,7 @@ class News:
         at_s = time.monotonic()
         station = event("station", asdict(self._reader.station()))
         parts = tuple(self._reader.news(after=0))
-        return _Look(at_s=at_s, parts=parts, texts=station + event("counts", self._reader.counts()))
+        return _Look(at_s=at_s, parts=parts, texts=station + event("counts", self._counters.now()))
 
 
 def event(kind: str, data: object, *, number: int | None = None) -> str:

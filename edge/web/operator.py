@@ -1,4 +1,4 @@
-"""What happens now: one page, one stream of news, the pictures. It reads and never writes."""
+"""What happens now: one page, one stream of news, the pictures, and the counters with their reset."""
 
 from collections.abc import AsyncIterator
 
@@ -8,6 +8,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from edge.web.counters import Counters
+from edge.web.guard import Role, needs
 from edge.web.news import POLL_S, News
 from edge.web.site import Site
 
@@ -20,7 +22,8 @@ class Operator:
 
     def __init__(self, site: Site) -> None:
         self._site, self._reader = site, site.reader
-        self._news = News(site.reader)
+        self.counters = Counters(site)
+        self._news = News(site.reader, self.counters)
         self._viewers = 0
 
     async def index(self, request: Request) -> Response:
@@ -72,4 +75,5 @@ def routes(site: Site) -> list[Route]:
         Route("/events", room.events),
         Route("/picture/{sequence:int}", room.picture),
         Route("/part/{sequence:int}/map", room.cell_map),
+        Route("/counters/reset", needs(Role.OPERATOR, room.counters.reset), methods=["POST"]),
     ]

@@ -41,5 +41,6 @@ def iso(wall_ns: int) -> str:
 
 
 def zone() -> str:
-    """The name of the station's time zone."""
-    return time.strftime("%Z (UTC%z)")
+    """The station's time zone, such as JST (UTC+09:00)."""
+    name, offset = time.strftime("%Z %z").split()
+    return name if name == "UTC" else f"{name} (UTC{offset[:3]}:{offset[3:]})"

@@ -167,10 +167,10 @@ function showStation(state) {
 }
 
 function showCounts(counts) {
-  for (const key of ["OK", "NG", "FAULT", "late", "busy"]) byId("count-" + key).textContent = counts[key] ?? 0;
-  const judged = (counts.OK ?? 0) + (counts.NG ?? 0);
-  byId("count-ng_share").textContent = judged ? (100 * (counts.NG ?? 0) / judged).toFixed(1) + " %" : "–";
-  byId("shift").textContent = word("counts_since").replace("{}", counts.since ?? "–");
+  for (const key of ["ok", "ng", "fault", "late", "busy"]) byId("count-" + key).textContent = counts[key];
+  const judged = counts.ok + counts.ng;
+  byId("count-ng_share").textContent = judged ? (100 * counts.ng / judged).toFixed(1) + " %" : "–";
+  byId("shift").textContent = word("counts_since").replace("{}", counts.since);
 }
 
 function listen() {

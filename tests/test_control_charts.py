@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from edge.control_chart import (
+from edge.control_charts import (
     ALARM_CHANCE,
     LEAST_PARTS,
     LEAST_STEPS,
     Step,
     departure,
-    interval,
     is_unusually_many,
     limits_of,
+    ng_share,
 )
 
 
@@ -72,13 +72,10 @@ def test_steps_with_few_parts_are_passed_over() -> None:
     [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
 )
 def test_interval_is_wilsons(count: int, number: int, low: float, high: float) -> None:
-    assert interval(count, number) == pytest.approx((low, high), abs=5e-5)
-
-
-def test_interval_of_nothing_is_everything_and_nonsense_is_refused() -> None:
-    assert interval(0, 0) == (0.0, 1.0)
-    with pytest.raises(ValueError, match="no share"):
-        interval(3, 2)
+    found = ng_share(count, number)
+    assert found is not None
+    assert (found.share, found.low, found.high) == pytest.approx((count / number, low, high), abs=5e-5)
+    assert ng_share(0, 0) is None
 
 
 @given(some.integers(1, 60), some.floats(0.001, 0.999), some.data())
