@@ -15,6 +15,7 @@ COMMANDS = {
     "safe": "switch every output off and exit",
     "check": "look at every part of a station, one line each",
     "replay": "judge every picture of a folder with a model",
+    "records": "export what was recorded, judge it again, check the audit log",
     "bench": "how long each stage takes with a model",
 }
 DONE, FAILED, WRONG_USE = 0, 1, 2

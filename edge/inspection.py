@@ -12,7 +12,7 @@ from edge.alignment import Placement
 from edge.bundle import Bundle
 from edge.errors import ModelError, NotJudged
 from edge.frame import Frame, Pixels
-from edge.interfaces import Embedder
+from edge.interfaces import Embedder, EmbedsMany
 from edge.judge import judge
 from edge.placing import Placer, WorkingPicture
 from edge.preprocess import Mapper
@@ -21,6 +21,8 @@ from edge.record import Imaging
 from edge.scoring import Scorer
 from edge.variables import Light, grey_of
 from edge.verdict import Reason, Verdict, fault
+
+ON_THE_LIMIT = 1e-3  # of it
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,6 +71,7 @@ class Inspector:
             inspected=bundle.references.inspected,
         )
         self._light = Light(bundle.references.picture)
+        self._shape = bundle.references.picture.shape
         self._mapper = Mapper(bundle.references, bundle.cells, manifest.map)
         self._scorer = Scorer(
             good_centroid=bundle.centroids.good, defect_centroids=bundle.centroids.defects, labels=manifest.labels
@@ -99,6 +102,33 @@ class Inspector:
     def judge_map(self, cell_map: Pixels) -> Verdict:
         """The verdict on a stored map, as for the frame it came from."""
         return self._verdict(cell_map, self._embedder.embed(cell_map))
+
+    def judge_maps(self, cell_maps: Pixels, embedder: EmbedsMany) -> list[Verdict]:
+        """The verdicts on stored maps (N, rows, columns). embedder: of the same network, for many maps at once.
+
+        Its last bits may differ, so what lies on the limit is judged singly.
+        """
+        limit = self._manifest.limit
+        scores = self._scorer.score_many(embedder.embed_many(cell_maps), cell_maps)
+        return [
+            self.judge_map(cell_map)
+            if abs(score.distance - limit.distance) <= ON_THE_LIMIT * limit.distance
+            else judge(score, limit=limit.distance, map_limit=limit.map_mean)
+            for score, cell_map in zip(scores, cell_maps, strict=True)
+        ]
+
+    def judge_working(self, pixels: Pixels) -> Verdict:
+        """The verdict on a stored working picture, taken as it lies; a FAULT where it cannot be judged."""
+        try:
+            self._check_shape(pixels)
+            check_frame(measure_frame(grey_of(pixels)), self._manifest.quality)
+            return self.judge_map(self._mapper.to_map(pixels))
+        except NotJudged as reason:
+            return fault(reason.reason, reason.detail)
+
+    def _check_shape(self, pixels: Pixels) -> None:
+        if pixels.shape != self._shape:
+            raise NotJudged(Reason.WRONG_FORMAT, f"{pixels.shape}, the model's own are {self._shape}")
 
     def _judged(self, found: Inspection, cell_map: Pixels) -> Inspection:
         with _Stopwatch(found.times, "embed_ms"):

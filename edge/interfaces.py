@@ -133,6 +133,14 @@ class Embedder(Protocol):
         ...
 
 
+class EmbedsMany(Protocol):
+    """The network for many maps at once, where nobody waits for any single one."""
+
+    def embed_many(self, cell_maps: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """(N, rows, columns) uint8 → (N, 128) float32. Raises ModelError when the network gives anything else."""
+        ...
+
+
 class Clock(Protocol):
     """Time, so that tests can own it."""
 

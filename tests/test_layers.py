@@ -51,7 +51,19 @@ SHELL = [
     ),
     *("recorder", "record_writer", "data_folder", "database", "database_place", "schema", "migrations", "rollups"),
     *("picture_store", "quotas", "model_store", "machine"),
-    *("page_store", "audit", "corrections", "accounts", "history", "part_story", "trends", "counters", "takt_times"),
+    *(
+        "page_store",
+        "audit",
+        "corrections",
+        "accounts",
+        "history",
+        "part_story",
+        "trends",
+        "counters",
+        "takt_times",
+        "rejudge",
+    ),
+    *("limit_effect", "export"),
     "usual_range",
 ]
 FACES = ["__init__", "__main__", "commands", "web"]

@@ -151,3 +151,28 @@ def test_telemetry_is_off_before_the_library_is_loaded() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment, cwd=root
     )
     assert done.stdout.strip() == "1"
+
+
+@pytest.mark.parametrize("number", [1, 2, 7])
+def test_many_maps_at_once_give_what_each_gives_alone(number: int) -> None:
+    embedder = OnnxEmbedder(network().SerializeToString(), cells=CELLS)
+    maps = np.random.default_rng(1).integers(0, 255, (number, 4, 5)).astype(np.uint8)
+    expected = np.stack([embedder.embed(cell_map) for cell_map in maps])
+    for _ in range(2):
+        np.testing.assert_allclose(embedder.embed_many(maps), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_many_maps_go_one_by_one_through_a_network_that_takes_no_more() -> None:
+    model = network()
+    model.graph.doc_string = "x" * 500
+    model.doc_string = "y" * 500  # moves the declarations away from where they are looked for
+    embedder = OnnxEmbedder(model.SerializeToString() + b"", cells=CELLS)
+    maps = np.random.default_rng(1).integers(0, 255, (3, 4, 5)).astype(np.uint8)
+    np.testing.assert_array_equal(embedder.embed_many(maps), np.stack([embedder.embed(found) for found in maps]))
+
+
+def test_many_maps_of_another_size_are_a_model_error() -> None:
+    embedder = OnnxEmbedder(network().SerializeToString(), cells=CELLS)
+    embedder.embed_many(np.zeros((2, 4, 5), np.uint8))
+    with pytest.raises(ModelError):
+        embedder.embed_many(np.zeros((2, 4, 4), np.uint8))

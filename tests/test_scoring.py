@@ -74,3 +74,15 @@ def test_an_embedding_of_another_shape_is_a_model_error(shape: tuple[int, ...]) 
 def test_a_distance_that_is_no_number_is_passed_on_for_the_judge_to_see(bad: float) -> None:
     embedding = np.array([bad, 0.0, 0.0], np.float32)
     assert not math.isfinite(scorer([], ()).score(embedding, MAP).distance)
+
+
+@pytest.mark.parametrize("labels", [(), ("a", "b")])
+def test_many_are_scored_as_each_is(labels: tuple[str, ...]) -> None:
+    rng = np.random.default_rng(0)
+    found = scorer([[0.0, 0, 0], [3, 3, 3]][: len(labels)], labels)
+    embeddings = rng.normal(0, 3, (20, 3)).astype(np.float32)
+    maps = rng.integers(0, 255, (20, 3, 4)).astype(np.uint8)
+    for many, embedding, cell_map in zip(found.score_many(embeddings, maps), embeddings, maps, strict=True):
+        one = found.score(embedding, cell_map)
+        assert (many.nearest_label, many.strongest_cell) == (one.nearest_label, one.strongest_cell)
+        assert (many.distance, many.map_mean) == pytest.approx((one.distance, one.map_mean), rel=1e-6)

@@ -14,6 +14,8 @@ from edge.frame import Pixels
 
 WARM_UP_RUNS = 10
 ELSEWHERE = b"\x0a\x08location"  # how ONNX says that weights lie in another file
+ONE, ANY = b"\x0a\x02\x08\x01", b"\x0a\x02\x12\x00"  # how it says that a dimension is 1, and that it is not said
+DECLARED_WITHIN_BYTES = 400  # at its end, where input and output are declared
 
 
 class OnnxEmbedder:
@@ -23,17 +25,9 @@ class OnnxEmbedder:
         """network: the ONNX file's bytes. cells: rows·columns. Raises ModelError if it cannot be used."""
         if ELSEWHERE in network:
             raise ModelError("the network cannot be loaded: its weights lie in another file")
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-        options.log_severity_level = 3
-        try:
-            self._session = ort.InferenceSession(network, options, providers=["CPUExecutionProvider"])
-            self._input = self._session.get_inputs()[0].name
-        except Exception as error:  # onnxruntime's errors have no common root of their own
-            raise ModelError(f"the network cannot be loaded: {_first_line(error)}") from error
+        self._session = _session(network)
+        self._input = self._session.get_inputs()[0].name
+        self._network, self._many = network, None  # type: bytes, ort.InferenceSession | None
         self._values = np.zeros((1, cells), dtype=np.float32)
         for _ in range(WARM_UP_RUNS):
             self.embed(np.zeros(cells, dtype=np.uint8))
@@ -52,6 +46,51 @@ class OnnxEmbedder:
         if not np.isfinite(embedding).all():
             raise ModelError("the network gave values that are no numbers")
         return np.asarray(embedding[0], dtype=np.float32)
+
+    def embed_many(self, cell_maps: Pixels) -> npt.NDArray[np.float32]:
+        """(N, rows, columns) uint8 maps → (N, 128) float32, as `embed` gives them but for the last bits.
+
+        Three to four times as fast, if the network is declared as ours are. Raises ModelError as `embed` does.
+        """
+        if self._many is None:
+            network = _of_many(self._network)
+            if network is None:
+                return np.stack([self.embed(cell_map) for cell_map in cell_maps])
+            self._many = _session(network)
+            self._check_many(cell_maps[:2])
+        values = np.multiply(cell_maps.reshape(len(cell_maps), -1), np.float32(1 / 255), dtype=np.float32)
+        try:
+            found = np.asarray(self._many.run(None, {self._input: values})[0])
+        except Exception as error:
+            raise ModelError(f"the network failed: {_first_line(error)}") from error
+        if found.shape != (len(cell_maps), EMBEDDING_SIZE) or not np.isfinite(found).all():
+            raise ModelError("the network gave values that are no embeddings")
+        return np.asarray(found, dtype=np.float32)
+
+    def _check_many(self, cell_maps: Pixels) -> None:
+        for cell_map, found in zip(cell_maps, self.embed_many(cell_maps), strict=True):
+            expected = self.embed(cell_map)
+            if not np.allclose(found, expected, rtol=0, atol=1e-4 * float(np.abs(expected).max() + 1)):
+                raise ModelError("the network gives other values for several maps at once")
+
+
+def _session(network: bytes) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    try:
+        return ort.InferenceSession(network, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors have no common root of their own
+        raise ModelError(f"the network cannot be loaded: {_first_line(error)}") from error
+
+
+def _of_many(network: bytes) -> bytes | None:
+    """The same network, declared for any number of maps instead of one; None if it is not declared as we do it."""
+    weights, declared = network[:-DECLARED_WITHIN_BYTES], network[-DECLARED_WITHIN_BYTES:]
+    return weights + declared.replace(ONE, ANY) if declared.count(ONE) == 2 else None
 
 
 def _first_line(error: Exception) -> str:

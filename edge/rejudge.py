@@ -1,0 +1,147 @@
+"""Past production judged again by another model: what it would say of every part that was recorded.
+
+From the stored map where the models make the same maps: then the limit or the network has changed, and the verdict is
+the one that the station would have given. From the working picture otherwise, taken as it lay for the model of its time
+and as a JPEG keeps it; from the whole picture, as the station would, where there is no other.
+"""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+
+from edge.database import reading
+from edge.errors import PictureError
+from edge.inspection import Inspector
+from edge.interfaces import EmbedsMany
+from edge.pictures import decode_picture, read_picture
+from edge.record import ModelName
+from edge.verdict import Verdict
+
+PARTS_AT_ONCE = 1024
+PARTS = """
+    SELECT parts.sequence, outcome, margin, models.sha256, models.map_sha256, map_rows, map_columns, levels
+    FROM parts LEFT JOIN models ON models.number = parts.model LEFT JOIN maps USING (sequence)
+    WHERE parts.sequence BETWEEN ? AND ? ORDER BY parts.sequence LIMIT ?
+"""
+PICTURES = """
+    SELECT jpeg, (SELECT path FROM pictures WHERE sequence = :sequence) AS path
+    FROM (SELECT 1) LEFT JOIN working_pictures ON working_pictures.sequence = :sequence
+"""
+
+
+class Used(StrEnum):
+    """What a part was judged from again."""
+
+    MAP = "map"
+    WORKING_PICTURE = "working picture"
+    WHOLE_PICTURE = "whole picture"
+    NOTHING = "nothing is stored that could be judged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """One part, before and after. margin: distance as a share of the limit. outcome_after: "" if it was not judged."""
+
+    sequence: int
+    used: Used
+    outcome_before: str
+    margin_before: float | None
+    outcome_after: str
+    margin_after: float | None
+    label_after: str | None
+
+    @property
+    def is_changed(self) -> bool:
+        """True if the other model says something else."""
+        return self.outcome_after not in ("", self.outcome_before)
+
+
+@dataclass(slots=True, kw_only=True)
+class Summary:
+    """How many parts were judged from what, and what became of which outcome."""
+
+    used: Counter[Used] = field(default_factory=Counter)
+    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    changed: int = 0
+
+    def count(self, part: Judged) -> None:
+        """One part more."""
+        self.used[part.used] += 1
+        if part.outcome_after:
+            self.outcomes[part.outcome_before, part.outcome_after] += 1
+        self.changed += part.is_changed
+
+
+class Rejudge:
+    """One model over the records of one data folder, which are only read, a thousand parts at a time."""
+
+    def __init__(self, folder: Path, *, inspector: Inspector, embedder: EmbedsMany, model: ModelName) -> None:
+        """inspector, embedder, model: of one bundle."""
+        self._folder, self._inspector, self._embedder, self._model = folder, inspector, embedder, model
+
+    def parts(self, *, first: int, last: int, tick: Callable[[int], None] = lambda _: None) -> Iterator[Judged]:
+        """Every part recorded from one number to another. tick: told each number that was reached.
+
+        Raises RecordError if the records cannot be read, ModelError if the network fails.
+        """
+        while first <= last:
+            with reading(self._folder) as connection:
+                rows = connection.execute(PARTS, (first, last, PARTS_AT_ONCE)).fetchall()
+            if not rows:
+                return
+            yield from self._judge(rows)
+            first = int(rows[-1]["sequence"]) + 1
+            tick(first)
+
+    def _judge(self, rows: Sequence[sqlite3.Row]) -> list[Judged]:
+        verdicts: dict[int, tuple[Used, Verdict | None]] = {}
+        with_map = [row for row in rows if self._is_same_map(row)]
+        for cells in {(row["map_rows"], row["map_columns"]) for row in with_map}:
+            chosen = [row for row in with_map if (row["map_rows"], row["map_columns"]) == cells]
+            maps = np.frombuffer(b"".join(row["levels"] for row in chosen), np.uint8).reshape(len(chosen), *cells)
+            found = self._inspector.judge_maps(maps, self._embedder)
+            verdicts |= {row["sequence"]: (Used.MAP, one) for row, one in zip(chosen, found, strict=True)}
+        left = [row["sequence"] for row in rows if row["sequence"] not in verdicts]
+        verdicts |= self._from_pictures(left)
+        return [_judged(row, *verdicts[row["sequence"]]) for row in rows]
+
+    def _is_same_map(self, row: sqlite3.Row) -> bool:
+        is_same_model = row["sha256"] == self._model.sha256
+        return row["levels"] is not None and (is_same_model or row["map_sha256"] == self._model.map_sha256 != "")
+
+    def _from_pictures(self, sequences: list[int]) -> dict[int, tuple[Used, Verdict | None]]:
+        found: dict[int, tuple[Used, Verdict | None]] = {}
+        for sequence in sequences:
+            with reading(self._folder) as connection:
+                row = connection.execute(PICTURES, {"sequence": sequence}).fetchone()
+            found[sequence] = self._from_picture(sequence, row["jpeg"], row["path"])
+        return found
+
+    def _from_picture(self, sequence: int, jpeg: bytes | None, path: str | None) -> tuple[Used, Verdict | None]:
+        try:
+            if jpeg is not None:
+                pixels = decode_picture(jpeg, name=f"working picture of part {sequence}").pixels
+                return Used.WORKING_PICTURE, self._inspector.judge_working(pixels)
+            if path is not None:
+                frame = read_picture(self._folder / path)
+                return Used.WHOLE_PICTURE, self._inspector.inspect(frame).verdict
+        except PictureError:  # removed meanwhile, or damaged
+            return Used.NOTHING, None
+        return Used.NOTHING, None
+
+
+def _judged(row: sqlite3.Row, used: Used, verdict: Verdict | None) -> Judged:
+    return Judged(
+        sequence=row["sequence"],
+        used=used,
+        outcome_before=row["outcome"],
+        margin_before=row["margin"],
+        outcome_after=verdict.outcome.value if verdict else "",
+        margin_after=verdict.margin if verdict else None,
+        label_after=verdict.nearest_label if verdict else None,
+    )

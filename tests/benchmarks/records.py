@@ -1,0 +1,129 @@
+"""A database of a million parts, and how long looking something up in it takes.
+
+    python -m tests.benchmarks.records make FOLDER [--parts 1000000]
+    python -m tests.benchmarks.records measure FOLDER
+
+The maps are those of the rendered connector, judged by the demo model, in turns; there are no pictures.
+"""
+
+import argparse
+import sqlite3
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from edge.commands.assembly import demo_bundle_path, load_inspector
+from edge.counters import ShiftCounter
+from edge.database import FILE_NAME, reading
+from edge.drivers.connector import render
+from edge.drivers.connector_part import line_part
+from edge.frame import Frame, Pixels
+from edge.history import Search, search
+from edge.inspection import Inspector
+from edge.model_store import name_of
+from edge.part_story import nearest_good, story_of
+from edge.takt_times import takts
+from edge.trends import points, spans
+from edge.verdict import Verdict
+from tests.recorded import write_parts
+
+RUNS = 21
+DAY_NS = 86_400 * 10**9
+
+
+def make(folder: Path, number: int) -> None:
+    """Write the database."""
+    bundle, inspector = load_inspector(demo_bundle_path())
+    name = name_of(bundle)
+    maps, verdicts = connector_maps(inspector, 200)
+    began = time.perf_counter()
+    write_parts(folder, number, maps=maps, verdicts=verdicts, models=(replace(name, sha256="0" * 64, serial=0), name))
+    size = (folder / FILE_NAME).stat().st_size
+    took_s = time.perf_counter() - began
+    print(f"{number} parts in {took_s:.0f} s, {size / 1e6:.0f} MB, {size / number:.0f} bytes a part")
+
+
+def connector_maps(inspector: Inspector, number: int) -> tuple[Pixels, tuple[Verdict, ...]]:
+    """(number, 36, 39) uint8 of rendered parts, some of them defective, and what the model says of them."""
+    seen = [
+        inspector.inspect(Frame(pixels=render(seed=9, part=part, defect=line_part(seed=9, number=part, ng_share=0.04))))
+        for part in range(number)
+    ]
+    judged = [(found.cell_map, found.verdict) for found in seen if found.cell_map is not None]
+    return np.stack([cell_map for cell_map, _ in judged]), tuple(verdict for _, verdict in judged)
+
+
+def measure(folder: Path) -> None:
+    """Print the median and the slowest of each query, each on a connection of its own."""
+    size = (folder / FILE_NAME).stat().st_size
+    with reading(folder) as connection:
+        query = "SELECT count(*), min(wall_ns), max(wall_ns) FROM parts"
+        number, first_ns, last_ns = connection.execute(query).fetchone()
+        _print_sizes(connection, number, size)
+    week_ago, shift_ago = last_ns - 7 * DAY_NS, last_ns - DAY_NS // 3
+    queries: dict[str, Callable[[sqlite3.Connection], object]] = {
+        "history: the last 50": lambda found: search(found, Search()),
+        "history: NG of a week": lambda found: search(found, Search(outcomes=("NG",), since_ns=week_ago)),
+        "history: one label, a day in the middle": lambda found: search(
+            found, Search(label="bent_42", since_ns=first_ns + 10 * DAY_NS, until_ns=first_ns + 11 * DAY_NS)
+        ),
+        "history: OK near the limit": lambda found: search(found, Search(outcomes=("OK",), least_margin=0.9)),
+        "history: nothing to be found, in all": lambda found: search(found, Search(label="unheard of")),
+        "history: NG page 100": lambda found: search(found, Search(outcomes=("NG",), before=number * 5 // 6)),
+        "trends: everything": lambda found: spans(found, since_ns=first_ns, until_ns=last_ns),
+        "trends: a week": lambda found: spans(found, since_ns=week_ago, until_ns=last_ns),
+        "trends: a shift": lambda found: spans(found, since_ns=shift_ago, until_ns=last_ns),
+        "trends: an hour, part by part": lambda found: points(found, since_ns=last_ns - DAY_NS // 24, until_ns=last_ns),
+        "takts: everything": lambda found: takts(found, since_ns=first_ns, until_ns=last_ns),
+        "takts: a shift": lambda found: takts(found, since_ns=shift_ago, until_ns=last_ns),
+        "counters: a shift, from nothing": lambda found: ShiftCounter().counts(found, since_ns=shift_ago),
+        "last part: its story": lambda found: story_of(found, number),
+        "last part: its story and nearest good part": lambda found: _page_of(found, number),
+    }
+    for name, query in queries.items():
+        times = sorted(_times_ms(folder, query))
+        print(f"{name:45} median {statistics.median(times):7.1f} ms, slowest {times[-1]:7.1f} ms of {RUNS}")
+
+
+def _page_of(connection: sqlite3.Connection, number: int) -> object:
+    story = next(story for sequence in range(number, 0, -1) if (story := story_of(connection, sequence)) and story.model
+                 and story.cell_map is not None)  # fmt: skip
+    return nearest_good(connection, story)
+
+
+def _times_ms(folder: Path, query: Callable[[sqlite3.Connection], object]) -> list[float]:
+    times = []
+    for _ in range(RUNS):
+        began = time.perf_counter()
+        with reading(folder) as connection:
+            query(connection)
+        times.append(1000 * (time.perf_counter() - began))
+    return times
+
+
+def _print_sizes(connection: sqlite3.Connection, number: int, size: int) -> None:
+    print(f"{number} parts, {size / 1e6:.0f} MB, {size / number:.0f} bytes a part")
+    query = "SELECT name, sum(pgsize) FROM dbstat GROUP BY name ORDER BY 2 DESC LIMIT 6"
+    for name, taken in connection.execute(query).fetchall():
+        print(f"  {name:20} {taken / number:7.1f} bytes a part")
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("make", "measure"))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--parts", type=int, default=1_000_000)
+    options = parser.parse_args()
+    if options.what == "make":
+        make(options.folder, options.parts)
+    else:
+        measure(options.folder)
+
+
+if __name__ == "__main__":
+    main()
