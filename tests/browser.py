@@ -64,11 +64,10 @@ class Browser:
         return found
 
     def requested(self) -> list[str]:
-        """Every address that the page has asked for since the start."""
+        """Every address that the page has asked for since the start; what stands in the address itself is none."""
         self.evaluate("1")
-        return [
-            event["params"]["request"]["url"] for event in self.events if event["method"] == "Network.requestWillBeSent"
-        ]
+        sent = [event["params"] for event in self.events if event["method"] == "Network.requestWillBeSent"]
+        return [url for one in sent if not (url := str(one["request"]["url"])).startswith("data:")]
 
     def accessibility_faults(self) -> list[str]:
         """What axe-core finds of serious or critical impact on the page as it is, with the first place of each."""

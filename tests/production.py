@@ -23,18 +23,19 @@ def write(folder: Path, records: Iterable[Record], *, has_pictures: bool = False
     folder.mkdir(parents=True, exist_ok=True)
     jpeg = picture() if has_pictures else None
     database = open_database(folder)
-    number = 0
+    written = 0
     try:
         rollup = Rollup()
         database.execute("BEGIN")
         add_boot(database, "a boot")
-        for number, record in enumerate(records, start=1):
+        for record in records:
             insert(database, record, boot_id="a boot", working=jpeg, rollup=rollup)
+            written += 1
         rollup.write(database)
         database.execute("COMMIT")
     finally:
         database.close()
-    return number
+    return written
 
 
 def production(

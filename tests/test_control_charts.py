@@ -15,7 +15,6 @@ from edge.control_charts import (
     departure,
     is_unusually_many,
     limits_of,
-    ng_share,
 )
 
 
@@ -64,18 +63,6 @@ def test_steps_with_few_parts_are_passed_over() -> None:
     limits = limits_of(usual())
     assert limits is not None
     assert departure([*steps(16, 16), *steps(10, number=LEAST_PARTS - 1)], limits) == 1
-
-
-# Wilson (1927), as in Newcombe, Statistics in Medicine 17 (1998), table I.
-@pytest.mark.parametrize(
-    ("count", "number", "low", "high"),
-    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
-)
-def test_interval_is_wilsons(count: int, number: int, low: float, high: float) -> None:
-    found = ng_share(count, number)
-    assert found is not None
-    assert (found.share, found.low, found.high) == pytest.approx((count / number, low, high), abs=5e-5)
-    assert ng_share(0, 0) is None
 
 
 @given(some.integers(1, 60), some.floats(0.001, 0.999), some.data())

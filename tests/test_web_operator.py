@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,18 +14,21 @@ from typing import Any
 import anyio
 import pytest
 
+from edge.counters import shift_began_ns
 from edge.drivers.simulated import SimulatedClock
 from edge.heartbeat import Heartbeat
 from edge.recorder import Recorder
 from edge.state import Phase, State
-from edge.verdict import Outcome, Reason
+from edge.verdict import Outcome, Reason, fault
+from edge.web.counters import SETTING, Counters
 from edge.web.language import LANGUAGES, dictionary, language_of
 from edge.web.news import News
 from edge.web.operator import MOST_VIEWERS, Operator
 from edge.web.reader import Reader
 from tests.browser import CHROMIUM, Browser
-from tests.sites import Client, served, site_of
-from tests.stations import MODEL, until
+from tests.production import production, write
+from tests.sites import OPERATOR, Client, served, site_of, with_accounts
+from tests.stations import MODEL, until, verdict
 from tests.test_recorder import CELLS, part, record_parts, recording, rows
 
 WEB = Path(__file__).parents[1] / "edge" / "web"
@@ -150,7 +154,8 @@ def test_many_viewers_make_one_look_at_the_records(data: Path, monkeypatch: pyte
     looks = []
     look = Reader.news
     monkeypatch.setattr(Reader, "news", lambda reader, *, after: looks.append(after) or look(reader, after=after))
-    news = News(site_of(data).reader)
+    site = site_of(data)
+    news = News(site.reader, Counters(site))
 
     async def watch() -> None:
         async with anyio.create_task_group() as viewers:
@@ -170,27 +175,42 @@ def test_map_of_a_part_comes_as_it_is_stored(data: Path) -> None:
         assert client.get(address).status_code == 404, address
 
 
-def counted(client: Client) -> dict[str, Any]:
-    """The counters as a viewer gets them."""
-    site = client.site
-    return Counters(site).now()
-
-
 def test_counters_are_those_of_the_shift(tmp_path: Path) -> None:
-    now_s = int(time.time())
-    began_s = shift_began_ns("00:00", now_ns=now_s * 10**9) // 10**9
-    folder = tmp_path / "data"
-    write(folder, production(until_s=began_s, days=0.1, first=1))
+    folder, now_ns = tmp_path / "data", time.time_ns()
+    began_s = shift_began_ns("00:00", now_ns=now_ns) // 10**9
+    write(folder, production(until_s=began_s, days=0.1))
+    counters = Counters(site_of(folder, more='web: {shifts: "00:00"}'))
+    assert counters.now() == {"ok": 0, "ng": 0, "fault": 0, "late": 0, "busy": 0, "since": "00:00"}
+    late = replace(part(1000), verdict=fault(Reason.LATE), wall_ns=now_ns)
+    write(folder, [late, replace(late, sequence=1001, verdict=verdict("OK"))])
+    for _ in range(2):  # nothing is counted twice
+        assert counters.now() == {"ok": 1, "ng": 0, "fault": 1, "late": 1, "busy": 0, "since": "00:00"}
+
+
+def test_operator_sets_the_counters_to_zero_and_the_log_says_who(tmp_path: Path) -> None:
+    folder, now_ns = tmp_path / "data", time.time_ns()
+    write(folder, [replace(part(number), wall_ns=now_ns) for number in (1, 2)])
+    site = with_accounts(site_of(folder, more='web: {shifts: "00:00"}'))
+    counters, client = Counters(site), Client(site)
+    assert client.post("/counters/reset").status_code == 401
+    assert counters.now()["ng"] == 2
+    client.sign_in(*OPERATOR)
+    answer = client.post("/counters/reset")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert counters.now()["ng"] == 0
+    assert site.desk.store().audit_log()[0].who == OPERATOR[0]
+    write(folder, [replace(part(3), wall_ns=now_ns)])
+    assert counters.now()["ng"] == 1
+
+
+def test_reset_of_an_earlier_shift_means_nothing(tmp_path: Path) -> None:
+    folder, now_ns = tmp_path / "data", time.time_ns()
+    write(folder, [replace(part(number), wall_ns=now_ns) for number in (1, 2)])
     site = site_of(folder, more='web: {shifts: "00:00"}')
-    assert counted(Client(site)) == {"ok": 0, "ng": 0, "fault": 0, "late": 0, "busy": 0, "since": "00:00"}
-    with recording(folder, clock=SimulatedClock(wall_ns=now_s * 10**9)) as kept:
-        kept.put(replace(part(1000), wall_ns=now_s * 10**9))
-        assert kept.wait_until_kept(timeout_ms=10_000)
-    assert counted(Client(site))["ng"] == counted(Client(site))["ng"] == 1
-
-
-def test_only_an_operator_sets_the_counters_to_zero_and_the_log_says_who(data: Path) -> None:
-    raise NotImplementedError
+    site.desk.store().change_setting(SETTING, f"2 {now_ns - 2 * 86_400 * 10**9}", who="otto", wall_ns=now_ns)
+    assert Counters(site).now()["ng"] == 2
+    site.desk.store().change_setting(SETTING, "no numbers", who="otto", wall_ns=now_ns)
+    assert Counters(site).now()["ng"] == 2
 
 
 def test_reader_follows_a_database_that_was_set_aside(data: Path) -> None:
@@ -202,7 +222,7 @@ def test_reader_follows_a_database_that_was_set_aside(data: Path) -> None:
     with recording(data) as kept:
         record_parts(kept, 10)
     assert [view.sequence for view in reader.news(after=0)] == [10]
-    assert reader.counts() == {"NG": 1}
+    assert reader.counts(since_ns=0).ng == 1
     reader.close()
 
 

@@ -194,6 +194,9 @@ function enlarge(isEnlarged) {
   localStorage.setItem("is-enlarged", isEnlarged ? "yes" : "");
 }
 
+byId("reset")?.addEventListener("click", () => {
+  send("/set-up/station", {what: "reset"}).catch((error) => { byId("why").textContent = error.message; });
+});
 byId("enlarge").addEventListener("click", () => enlarge(!document.body.classList.contains("is-enlarged")));
 if (localStorage.getItem("is-enlarged")) enlarge(true);
 wordsAreHere.then(() => { heardAt = performance.now(); listen(); });

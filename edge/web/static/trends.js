@@ -129,9 +129,17 @@ function drawTakt(takt) {
     series: [{label: word("takt"), values: takt.begins_ms}, line("chart.number", takt.number, INK.line,
       {fill: INK.band, paths: uPlot.paths.stepped({align: 1})})],
     scales: {x: {time: false, distr: 3, range: (_, least, most) => [Math.max(0.05, least), Math.max(most, takt.deadline_ms ?? 0) * 1.2]}},
-    axes: [axis({values: (_, splits) => splits.map((value) => (value === null ? "" : plain(value) + " ms")), space: 60}), axis({size: 58})],
+    axes: [axis({splits: roundTimes, filter: (_, splits) => splits, values: (_, splits) => splits.map((value) => value + " ms")}), axis({size: 58})],
     hooks: {draw: [(plot) => drawMarks(plot, known)]},
   });
+}
+
+/* 1, 2, 5, 10 … within the chart, not closer than an eighth of it. */
+function roundTimes(plot) {
+  const {min, max} = plot.scales.x, found = [];
+  for (let power = -1; power < 6; power += 1) for (const digit of [1, 2, 5]) found.push(Number((digit * 10 ** power).toPrecision(1)));
+  const inside = found.filter((at_ms) => at_ms >= min && at_ms <= max);
+  return inside.filter((at_ms, place) => place === 0 || Math.log(at_ms / inside[place - 1]) > Math.log(max / min) / 12);
 }
 
 function drawMarks(plot, marks) {
