@@ -71,6 +71,9 @@ class Watch(Strict):
     least_free_mb: float = Field(default=200.0, ge=0, le=10_000_000, description="on the disk of the data folder")
 
 
+SHIFTS = r"^([01]\d|2[0-3]):[0-5]\d( ([01]\d|2[0-3]):[0-5]\d){0,23}$"
+
+
 class Web(Strict):
     """The operator page."""
 
@@ -78,6 +81,7 @@ class Web(Strict):
     port: int = Field(default=8080, ge=1, le=65535)
     tls_certificate: PathText | None = Field(default=None, description="PEM, with the chain; then the page is https")
     tls_key: PathText | None = Field(default=None, description="PEM, without a password")
+    shifts: str = Field(default="06:00 14:00 22:00", pattern=SHIFTS, description="when shifts begin, local time")
 
     @model_validator(mode="after")
     def _check_pair(self) -> Self:

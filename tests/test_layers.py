@@ -64,6 +64,7 @@ SHELL = [
         "rejudge",
     ),
     *("limit_effect", "export", "moved_limit", "live", "teaching", "set_up", "training_folder"),
+    "usual_range",
 ]
 FACES = ["__init__", "__main__", "commands", "web"]
 LAYERS = {

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edge.config import StationConfig
 from edge.errors import EdgeError
-from edge.web import accounts_pages, metrics, operator, set_up, sign_in, teach_pages
+from edge.web import accounts_pages, history, metrics, operator, part_page, set_up, sign_in, teach_pages, trends
 from edge.web.core import CoreSaysNo
 from edge.web.desk import Desk
 from edge.web.guard import READING, Refused
@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 ROOMS = [
     Room(address="/", words="room.now"),
+    Room(address="/history", words="room.history"),
+    Room(address="/trends", words="room.trends"),
     Room(address="/set-up", words="room.set_up"),
 ]
 FOLDERS = re.compile(r"(?:/[^\s/:]+)+/")
@@ -38,7 +40,7 @@ HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # with no-referrer browsers send forms with the origin "null"
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
@@ -71,6 +73,9 @@ def routes_of(site: Site) -> list[Route]:
     """Every address of every room. Raises ValueError for one that changes something and needs no role."""
     routes = [
         *operator.routes(site),
+        *history.routes(site),
+        *part_page.routes(site),
+        *trends.routes(site),
         *sign_in.routes(site),
         *accounts_pages.routes(site),
         *set_up.routes(site),
