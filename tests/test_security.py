@@ -32,6 +32,7 @@ from edge.web.site import Site
 from tests.browser import CHROMIUM, Browser
 from tests.sites import ENGINEER, OPERATOR, Client, served, site_of, with_accounts
 from tests.test_recorder import part, record_parts, recording
+from tests.test_web_operator import beating
 
 ROOT = Path(__file__).parents[1]
 LEAKS = re.compile(r"Traceback|File \"|\.py\b|/tmp/|site-packages|sqlite3?\.|/home/|" + re.escape(str(ROOT)))
@@ -428,12 +429,16 @@ def test_html_in_labels_and_sources_is_text(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     with recording(folder) as kept:
         kept.put(replace(part(1), source=SCRIPT, verdict=replace(part(1).verdict, nearest_label=SCRIPT, detail=SCRIPT)))
-    with served(site_of(folder)) as address, Browser(tmp_path / "profile") as browser:
-        browser.open(address)
-        browser.wait_for("document.getElementById('verdict')?.dataset.outcome === 'NG'")
-        assert "<img" in browser.evaluate("document.getElementById('verdict-label').textContent")
-        assert browser.evaluate("document.querySelectorAll('[onerror]').length") == 0
-        assert browser.evaluate("document.title") != "taken"
+    with beating(folder), served(site_of(folder)) as address, Browser(tmp_path / "profile") as browser:
+        for page in ("", "history", "part/1", "trends"):
+            browser.open(address + page)
+            browser.wait_for(f"location.pathname === '/{page}' && document.readyState === 'complete'")
+            if not page:
+                browser.wait_for("document.getElementById('verdict')?.dataset.outcome === 'NG'")
+            if page != "trends":
+                browser.wait_for("document.body.innerText.includes('<img src=x')")
+            assert browser.evaluate("document.querySelectorAll('[onerror]').length") == 0, page
+            assert browser.evaluate("document.title") != "taken", page
 
 
 # TLS.
