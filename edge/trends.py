@@ -15,12 +15,12 @@ from edge.verdict import Reason
 LARGEST_NS = 2**63 - 1
 LONGEST_FINE_S = 60 * 86_400  # beyond this the sums of days are read
 SUMS = """
-    SELECT began_s, quantity, number, total, squares, least, most FROM measures
-    WHERE level_s = ? AND began_s BETWEEN ? AND ? AND number > 0
+    SELECT (began_s - :since_s) / :width_s, quantity, sum(number), sum(total), sum(squares), min(least), max(most)
+    FROM measures WHERE level_s = :level_s AND began_s BETWEEN :since_s AND :until_s AND number > 0 GROUP BY 1, 2
 """
 COUNTS = """
-    SELECT began_s, outcome, reason, number, first, last FROM counts
-    WHERE level_s = ? AND began_s BETWEEN ? AND ? AND number > 0
+    SELECT (began_s - :since_s) / :width_s, outcome, reason, sum(number), min(first), max(last)
+    FROM counts WHERE level_s = :level_s AND began_s BETWEEN :since_s AND :until_s AND number > 0 GROUP BY 1, 2, 3
 """
 POINTS = f"""
     SELECT sequence, wall_ns, outcome, distance, distance_limit, calibrated_limit, {", ".join(IMAGING)}
@@ -75,13 +75,12 @@ def spans(connection: sqlite3.Connection, *, since_ns: int, until_ns: int, most:
     level_s = level_of(since_s, until_s)
     since_s = since_s // level_s * level_s
     width_s = level_s * max(1, math.ceil((until_s - since_s + 1) / level_s / most))
+    values = {"since_s": since_s, "until_s": until_s, "level_s": level_s, "width_s": width_s}
     found: dict[int, _Sums] = {}
-    for began_s, outcome, reason, number, first, last in connection.execute(
-        COUNTS, (level_s, since_s, until_s)
-    ).fetchall():
-        found.setdefault((began_s - since_s) // width_s, _Sums()).count(outcome, reason, number, first, last)
-    for began_s, quantity, *sums in connection.execute(SUMS, (level_s, since_s, until_s)).fetchall():
-        found.setdefault((began_s - since_s) // width_s, _Sums()).add(quantity, *sums)
+    for index, *counted in connection.execute(COUNTS, values).fetchall():
+        found.setdefault(index, _Sums()).count(*counted)
+    for index, quantity, *sums in connection.execute(SUMS, values).fetchall():
+        found.setdefault(index, _Sums()).add(quantity, *sums)
     return [found[index].span(since_s + index * width_s, width_s) for index in sorted(found)]
 
 
