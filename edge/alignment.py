@@ -7,12 +7,13 @@ out the fifth of the picture that agrees least, so that a part with a large defe
 import math
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 from edge.errors import NotJudged
 from edge.frame import Pixels
-from edge.pose import Placement, always_seen, is_round, pyramid
+from edge.pose import Mask, Placement, always_seen, is_round, pyramid
 from edge.pose_search import PLAIN, Search
 from edge.pose_trimmed import TRIMMED
 from edge.settings import CLEAR_FIT, AlignmentMode, AlignmentSettings
@@ -21,6 +22,8 @@ from edge.verdict import Reason
 __all__ = ["STILL", "Aligner", "Placement", "Untouched", "aligner_for"]
 
 STILL = Placement(x_px=0.0, y_px=0.0, rotation_rad=0.0, fit=1.0)
+LEAST_COMPARED = 0.2  # of what is always seen; less, and the rest of the picture says better where the part lies
+LARGEST_STILL_DEGREES = 15.0  # of a fixture: what is left out lies at nearly the same place of every picture
 MARGIN_PX = 2.0  # beyond the largest shift: what lies just outside is found there and named, not mistaken
 
 
@@ -31,6 +34,8 @@ class Aligner:
     largest_shift: share of the picture's longer side. largest_rotation_degrees: either way; 180 is any angle.
     clear_fit: a part that fits less is looked for again, leaving out what may be a defect on it.
     compared_to_degrees: compare no more of the picture than an aligner with this range would.
+    inspected: (height, width) uint8, 255 where pictures are compared; None: everywhere. Ignored where it leaves too
+    little to find a part by.
     """
 
     def __init__(
@@ -41,6 +46,7 @@ class Aligner:
         largest_rotation_degrees: float,
         clear_fit: float = CLEAR_FIT,
         compared_to_degrees: float = 0.0,
+        inspected: Pixels | None = None,
     ) -> None:
         self.height, self.width = reference.shape
         self._largest_shift_px = largest_shift * max(self.height, self.width)
@@ -54,6 +60,8 @@ class Aligner:
             always_seen(level.shape, shift_px=reach_px * scale, rotation_rad=math.radians(turned))
             for level, scale in zip(levels, scales, strict=True)
         ]
+        if inspected is not None:
+            seen = _only(seen, inspected, is_turned=largest_rotation_degrees > LARGEST_STILL_DEGREES)
         self.is_round = is_round(levels[0], seen[0])
         self._plain, self._trimmed = (
             Search(
@@ -105,8 +113,22 @@ class Untouched:
         """Nothing was looked for, so nothing can be amiss."""
 
 
-def aligner_for(reference: Pixels, settings: AlignmentSettings) -> Aligner | Untouched:
-    """What finds this reference (height, width) in the way that the settings ask for."""
+def _only(seen: list[Mask], inspected: Pixels, *, is_turned: bool) -> list[Mask]:
+    """What takes part, without what is not inspected. The coarse search compares in the picture's coordinates, where
+    a part that is turned far has it elsewhere, and keeps all."""
+    kept = [
+        each & (cv2.resize(inspected, each.shape[::-1], interpolation=cv2.INTER_AREA) == 255)  # whole pixels only
+        for each in seen
+    ]
+    if any(each.sum() < LEAST_COMPARED * all_of.sum() for each, all_of in zip(kept, seen, strict=True)):
+        return seen
+    return [*kept[:-1], seen[-1] if is_turned else kept[-1]]
+
+
+def aligner_for(
+    reference: Pixels, settings: AlignmentSettings, *, inspected: Pixels | None = None
+) -> Aligner | Untouched:
+    """What finds this reference (height, width) in the way that the settings ask for. inspected: as for `Aligner`."""
     if settings.mode is AlignmentMode.NONE:
         return Untouched()
     return Aligner(
@@ -114,4 +136,5 @@ def aligner_for(reference: Pixels, settings: AlignmentSettings) -> Aligner | Unt
         largest_shift=settings.largest_shift,
         largest_rotation_degrees=settings.rotation_range_degrees,
         clear_fit=settings.clear_fit,
+        inspected=inspected,
     )

@@ -124,10 +124,10 @@ def check_database(folder: Path) -> int:
         raise RecordError(f"{folder / FILE_NAME}: the database is damaged: {error}") from error
 
 
-def mark_suspect(folder: Path, error: sqlite3.Error) -> None:
-    """Have the next start read all of a database that has shown damage."""
-    if getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        (folder / SUSPECT).touch()
+def is_damage(error: Exception) -> bool:
+    """True for what SQLite says of a file that is no sound database any more."""
+    codes = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", None) in codes
 
 
 def add_boot(connection: sqlite3.Connection, boot_id: str) -> None:

@@ -11,8 +11,14 @@ LARGEST_SEQUENCE = 2**63 - 1
 FINE_S = 600  # of the sums that tell which numbers a time had
 OUTCOMES = ("OK", "NG", "FAULT")
 FIND = """
-    SELECT sequence FROM parts INDEXED BY parts_to_search
-    WHERE outcome = :outcome AND sequence BETWEEN :first AND :last
+    SELECT sequence FROM parts INDEXED BY {index}
+    WHERE outcome = '{outcome}' AND sequence BETWEEN :first AND :last
+"""
+BY_NUMBER, BY_MARGIN = "parts_to_search", "good_parts_by_margin"
+FEW_PARTS = 5000
+IS_MANY = """
+    SELECT count(*) FROM (SELECT 1 FROM parts INDEXED BY good_parts_by_margin
+    WHERE outcome = 'OK' AND margin >= :least_margin AND margin <= :most_margin LIMIT :few)
 """
 ROWS = """
     SELECT sequence, wall_ns, outcome, reason, detail, distance, distance_limit, margin, nearest_label,
@@ -28,8 +34,8 @@ class Search:
     """What is looked for; None stands for anything.
 
     since_ns, until_ns: wall clock, since 1970, UTC, until_ns itself not included. outcomes: none for all.
-    least_margin, most_margin: distance as a share of the limit. label: of the nearest defect. before: only parts with
-    smaller numbers, for the next page.
+    least_margin, most_margin: distance as a share of the limit. label: what NG parts were called; the defect that is
+    nearest to a good part means nothing. before: only parts with smaller numbers, for the next page.
     """
 
     since_ns: int | None = None
@@ -86,12 +92,24 @@ def search(connection: sqlite3.Connection, wanted: Search) -> Found:
         if value is not None:
             conditions += f" AND {condition}"
             values[name] = value
+    outcomes = wanted.outcomes or OUTCOMES
     found: list[int] = []
-    for outcome in wanted.outcomes or OUTCOMES:
-        query = f"{FIND}{conditions} ORDER BY sequence DESC LIMIT :most"
-        found += [row[0] for row in connection.execute(query, values | {"outcome": outcome}).fetchall()]
+    for outcome in outcomes if wanted.label is None else set(outcomes) & {"NG"}:
+        index = BY_MARGIN if outcome == "OK" and _is_rare(connection, wanted) else BY_NUMBER
+        query = f"{FIND.format(index=index, outcome=outcome)}{conditions} ORDER BY sequence DESC LIMIT :most"
+        found += [row[0] for row in connection.execute(query, values).fetchall()]
     newest = sorted(found, reverse=True)[: wanted.most]
     return Found(parts=tuple(parts_of(connection, newest)), before=newest[-1] if len(found) > len(newest) else None)
+
+
+def _is_rare(connection: sqlite3.Connection, wanted: Search) -> bool:
+    """True if so few good parts have such a margin that it is quicker to look at them than at the newest ones."""
+    if wanted.least_margin is None and wanted.most_margin is None:
+        return False
+    least = 0.0 if wanted.least_margin is None else wanted.least_margin
+    most = 1.0 if wanted.most_margin is None else wanted.most_margin
+    values = {"least_margin": least, "most_margin": most, "few": FEW_PARTS}
+    return bool(connection.execute(IS_MANY, values).fetchone()[0] < FEW_PARTS)
 
 
 def parts_of(connection: sqlite3.Connection, sequences: Iterable[int]) -> list[PartRow]:

@@ -51,7 +51,8 @@ class Placer:
         self._fine_to_small = _stretch(self._fine_size, self._small_size)
         self._small_to_reduced = _stretch(self._small_size, self._reduced_size)
         small = _resized(grey_of(picture), self._small_size)
-        self.aligner = aligner_for(small, settings.alignment)
+        compared = None if inspected is None else _resized(inspected, self._small_size)
+        self.aligner = aligner_for(small, settings.alignment, inspected=compared)
         self._picture = picture
         self._brightness = max(float(small.mean()), 1.0)
         is_inspected = np.full(self._working_size[::-1], 255, np.uint8) if inspected is None else inspected

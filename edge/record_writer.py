@@ -85,6 +85,11 @@ class RecordWriter:
         """Remove what is beyond the quotas of pictures; how many. Raises OSError or sqlite3.Error."""
         return keep_quotas(self._open, self._folder, self._policy, clock=self._clock)
 
+    @property
+    def is_open(self) -> bool:
+        """False after `close`."""
+        return self._database is not None
+
     def close(self) -> None:
         """Let the database go. May be called twice."""
         if self._database is not None:

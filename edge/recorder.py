@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from edge.data_folder import LOCK_FILE, lock_folder, open_records
-from edge.database import mark_suspect
+from edge.database import SUSPECT, is_damage
 from edge.errors import EdgeError, RecordError
 from edge.interfaces import Clock
 from edge.picture_policy import Pictures, class_of
@@ -40,7 +40,8 @@ class Recorder:
     ) -> None:
         """pictures: which are kept and how many. most_unwritten_parts: beyond that many `wait_until_kept` waits.
 
-        `notices` has what was found at the start, in plain sentences. Raises RecordError if the folder cannot be used.
+        `notices` has what was found at the start and since, in plain sentences. Raises RecordError if the folder cannot
+        be used.
         """
         self._folder, self._clock, self._most_unwritten = folder, clock, most_unwritten_parts
         self._policy = pictures or Pictures()
@@ -183,6 +184,8 @@ class Recorder:
             numbers = self._lost[:lost]
             detail = f"parts {numbers[0]} to {numbers[-1]}: {lost} records were lost"
             notes.append(Note(kind="lost", detail=detail))
+        if not self._writer.is_open:
+            self._begin_anew()
         try:
             if batch or notes or begun != self._begun_on_disk:
                 self._writer.write(batch, begun=begun, notes=notes, newest_wall_ns=self._newest_wall_ns)
@@ -190,8 +193,8 @@ class Recorder:
                 self._writer.look()
             self._lock_again()
         except (OSError, sqlite3.Error, EdgeError) as error:
-            if isinstance(error, sqlite3.Error):
-                mark_suspect(self._folder, error)
+            if is_damage(error):
+                self._begin_anew()
             what = f"part {batch[0].sequence} cannot be recorded" if batch else "records cannot be kept"
             log.error("%s: %s", what, error)  # noqa: TRY400 - one plain line
             return f"{what}: {error}"
@@ -200,6 +203,18 @@ class Recorder:
         except (OSError, sqlite3.Error) as error:
             return f"old pictures cannot be removed: {error}"
         return None
+
+    def _begin_anew(self) -> None:
+        """Set the damaged database aside, as at a start; what waits goes into a new one."""
+        self._writer.close()
+        try:
+            (self._folder / SUSPECT).touch()  # read through, however large it is
+            found = open_records(self._folder)
+            self._writer = RecordWriter(self._folder, found.database, clock=self._clock, policy=self._policy)
+            self.notices = (*self.notices, *found.notices)
+            _write_notices(found.database, found.notices, begun=self._begun, wall_ns=self._clock.wall_ns())
+        except (OSError, sqlite3.Error, EdgeError) as error:
+            log.error("%s", error)  # noqa: TRY400 - one plain line; the next attempt to write tries again
 
     def _lock_again(self) -> None:
         """Whoever removed the folder has removed its lock as well, and another station could begin here."""

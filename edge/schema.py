@@ -52,7 +52,8 @@ VERSION_1 = """
     ) STRICT;
 """
 
-# Margin is distance as a share of the limit. The index holds whatever history can be searched for.
+# Margin is distance as a share of the limit. `parts_to_search` holds whatever history can be searched for; good parts
+# near the limit are rare among all the others, and have an index of their own.
 VERSION_2 = """
     ALTER TABLE parts RENAME TO old_parts;
     DROP INDEX parts_by_outcome;
@@ -161,6 +162,7 @@ VERSION_2 = """
     DROP TABLE old_parts;
 
     CREATE INDEX parts_to_search ON parts (outcome, sequence, margin, wall_ns, nearest_label);
+    CREATE INDEX good_parts_by_margin ON parts (margin, sequence, wall_ns) WHERE outcome = 'OK';
     CREATE INDEX pictures_by_class ON pictures (class, sequence);
     ALTER TABLE progress ADD COLUMN newest_wall_ns INTEGER NOT NULL DEFAULT 0;
     UPDATE progress SET newest_wall_ns = (SELECT coalesce(max(wall_ns), 0) FROM parts);

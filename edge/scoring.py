@@ -16,8 +16,9 @@ FloatArray = npt.NDArray[np.float32]
 class Score:
     """What the judgement rests on.
 
-    distance: Euclidean, from the embedding to the good-part centroid. nearest_label: of the nearest defect centroid,
-    None without labels. map_mean: mean of the map, 8 bit levels. strongest_cell: (row, column) of the largest value.
+    distance: Euclidean, from the embedding to the good-part centroid. nearest_label: of the defect whose centroid lies
+    in the same direction, seen from the good parts, None without labels. map_mean: mean of the map, 8 bit levels.
+    strongest_cell: (row, column) of the largest value.
     """
 
     distance: float
@@ -32,7 +33,7 @@ class Scorer:
     def __init__(self, *, good_centroid: FloatArray, defect_centroids: FloatArray, labels: Sequence[str]) -> None:
         """good_centroid: (D,). defect_centroids: (L, D), one a label, L may be 0."""
         self._good = good_centroid
-        self._defects = defect_centroids
+        self._directions = directions_of(defect_centroids - good_centroid)
         self._labels = tuple(labels)
 
     def score(self, embedding: FloatArray, cell_map: Pixels) -> Score:
@@ -68,7 +69,13 @@ class Scorer:
     def _nearest(self, embedding: FloatArray) -> str | None:
         if not self._labels:
             return None
-        return self._labels[int(np.argmin(squared_distances(embedding, self._defects)))]
+        return self._labels[int(np.argmax(self._directions @ (embedding - self._good)))]
+
+
+def directions_of(vectors: FloatArray) -> FloatArray:
+    """(L, D) → (L, D) of length one; zero stays zero. A faint and a strong defect of one kind differ in length only."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, np.finfo(np.float32).tiny), dtype=np.float32)
 
 
 def squared_distances(embedding: FloatArray, centroids: FloatArray) -> npt.NDArray[np.float64]:

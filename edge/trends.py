@@ -75,12 +75,12 @@ def spans(connection: sqlite3.Connection, *, since_ns: int, until_ns: int, most:
     level_s = level_of(since_s, until_s)
     since_s = since_s // level_s * level_s
     width_s = level_s * max(1, math.ceil((until_s - since_s + 1) / level_s / most))
-    values = {"since_s": since_s, "until_s": until_s, "level_s": level_s, "width_s": width_s}
     found: dict[int, _Sums] = {}
-    for index, *counted in connection.execute(COUNTS, values).fetchall():
-        found.setdefault(index, _Sums()).count(*counted)
-    for index, quantity, *sums in connection.execute(SUMS, values).fetchall():
-        found.setdefault(index, _Sums()).add(quantity, *sums)
+    when = {"level_s": level_s, "width_s": width_s, "since_s": since_s, "until_s": until_s}
+    for index, outcome, reason, *counted in connection.execute(COUNTS, when).fetchall():
+        found.setdefault(index, _Sums()).count(outcome, reason, *counted)
+    for index, quantity, *sums in connection.execute(SUMS, when).fetchall():
+        found.setdefault(index, _Sums()).spreads[quantity] = _spread(*sums)
     return [found[index].span(since_s + index * width_s, width_s) for index in sorted(found)]
 
 
@@ -104,22 +104,17 @@ def level_of(since_s: int, until_s: int) -> int:
 
 
 class _Sums:
-    """Adds up what belongs to one span."""
+    """What belongs to one span."""
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
         self._first, self._last = 2**63 - 1, 0
-        self._sums: dict[str, list[float]] = {}
+        self.spreads: dict[str, Spread] = {}
 
     def count(self, outcome: str, reason: str, number: int, first: int, last: int) -> None:
         for name in (outcome, reason):
             self._counts[name] = self._counts.get(name, 0) + number
         self._first, self._last = min(self._first, first), max(self._last, last)
-
-    def add(self, quantity: str, number: float, total: float, squares: float, least: float, most: float) -> None:
-        sums = self._sums.setdefault(quantity, [0, 0.0, 0.0, least, most])
-        sums[:3] = sums[0] + number, sums[1] + total, sums[2] + squares
-        sums[3], sums[4] = min(sums[3], least), max(sums[4], most)
 
     def span(self, began_s: int, width_s: int) -> Span:
         return Span(
@@ -132,7 +127,7 @@ class _Sums:
             busy=self._counts.get(Reason.TRIGGER_WHILE_BUSY.value, 0),
             first=self._first,
             last=self._last,
-            spreads={name: _spread(*self._sums[name]) for name in QUANTITIES if name in self._sums},
+            spreads={name: self.spreads[name] for name in QUANTITIES if name in self.spreads},
         )
 
 

@@ -62,7 +62,7 @@ class Verdict:
     cell: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        if self.outcome is not _outcome_of(self.reason):
+        if self.outcome is not outcome_of(self.reason):
             raise ValueError(f"{self.outcome} cannot have the reason '{self.reason}'")
         if self.outcome is not Outcome.FAULT:
             if self.distance is None or self.limit is None:
@@ -80,7 +80,8 @@ class Verdict:
         return self.distance / self.limit
 
 
-def _outcome_of(reason: Reason) -> Outcome:
+def outcome_of(reason: Reason) -> Outcome:
+    """The outcome to which a reason belongs."""
     if reason is Reason.WITHIN_LIMIT:
         return Outcome.OK
     return Outcome.NG if reason in NG_REASONS else Outcome.FAULT

@@ -36,8 +36,7 @@ class Heat:
 
     def __init__(self, *, hottest_c: float, sys: Path = SYS) -> None:
         self._hottest_c, self._is_hot = hottest_c, False
-        zones = sorted((sys / "class" / "thermal").glob("thermal_zone*"))
-        self._files = [zone / "temp" for zone in zones if _text(zone / "type") == "cpu-thermal"]
+        self._files = _thermometers(sys)
 
     def look(self) -> str | None:
         """Too hot from the limit on, until it has cooled by some degrees."""
@@ -137,6 +136,17 @@ class Watchers:
 def watchers_of(folder: Path, limits: Watch) -> Watchers:
     """Those of a station with its data in `folder`."""
     return Watchers(Heat(hottest_c=limits.hottest_c), Power(), Disk(folder, least_free_mb=limits.least_free_mb))
+
+
+def processor_c(sys: Path = SYS) -> float | None:
+    """The processor's temperature now, None where the machine does not tell it as a Pi does."""
+    found = [_text(file) for file in _thermometers(sys)]
+    return max((int(text) / 1000 for text in found if text.lstrip("-").isdecimal()), default=None)
+
+
+def _thermometers(sys: Path) -> list[Path]:
+    zones = sorted((sys / "class" / "thermal").glob("thermal_zone*"))
+    return [zone / "temp" for zone in zones if _text(zone / "type") == "cpu-thermal"]
 
 
 def _answer(watcher: Watcher) -> str | None:

@@ -25,14 +25,14 @@ station: a1
 bundle: demo
 data: {data}
 camera: {{driver: line}}
-trigger: {{driver: interval}}
 outputs: {{driver: simulated}}
 """
 
 
-def site_of(folder: Path, *, more: str = "") -> Site:
+def site_of(folder: Path, *, more: str = "", trigger: str = "trigger: {driver: interval}") -> Site:
     """The site of a simulated station that keeps its records in this folder. more: further keys, in YAML."""
-    return make_site(parse_config((STATION.format(data=folder) + more).encode(), name="station.yaml"))
+    text = "\n".join((STATION.format(data=folder), trigger, more))
+    return make_site(parse_config(text.encode(), name="station.yaml"))
 
 
 ENGINEER, OPERATOR = ("eva", "correct horse"), ("otto", "135791")

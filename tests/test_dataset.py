@@ -167,6 +167,15 @@ def test_the_digest_names_contents_labels_and_names_but_not_the_place(tmp_path: 
     assert len(set(digests)) == 4
 
 
+def test_the_digest_names_what_is_inspected(tmp_path: Path) -> None:
+    fill(tmp_path / "good", 3)
+    samples = open_dataset(tmp_path).train
+    some = np.ones((8, 8), np.bool_)
+    some[2:4, 2:4] = False
+    masks = (None, np.ones((8, 8), np.bool_), some, np.ones((16, 4), np.bool_))
+    assert len({digest_of(samples, inspected=mask) for mask in masks}) == 4
+
+
 def no_folder(root: Path) -> None:
     pass
 

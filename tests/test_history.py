@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from edge import history
 from edge.corrections import PartName
 from edge.counters import Counts, ShiftCounter, minute_of, shift_began_ns
 from edge.database import reading
@@ -67,7 +68,7 @@ def is_wanted(record: Record, wanted: Search) -> bool:
         (wanted.since_ns is None or record.wall_ns >= wanted.since_ns)
         and (wanted.until_ns is None or record.wall_ns < wanted.until_ns)
         and (not wanted.outcomes or record.verdict.outcome.value in wanted.outcomes)
-        and (wanted.label is None or record.verdict.nearest_label == wanted.label)
+        and (wanted.label is None or (record.verdict.nearest_label == wanted.label and record.verdict.outcome == "NG"))
         and (wanted.least_margin is None or (margin is not None and margin >= wanted.least_margin))
         and (wanted.most_margin is None or (margin is not None and margin <= wanted.most_margin))
     )
@@ -76,6 +77,13 @@ def is_wanted(record: Record, wanted: Search) -> bool:
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(wanted=searches)
 def test_search_finds_what_looking_at_every_part_finds(database: sqlite3.Connection, wanted: Search) -> None:
+    """Few or many good parts in a range of margins: they are looked for in different ways."""
+    few = history.FEW_PARTS
+    for history.FEW_PARTS in (few, 5):
+        check_search(database, wanted)
+
+
+def check_search(database: sqlite3.Connection, wanted: Search) -> None:
     expected = [record.sequence for record in reversed(RECORDS) if is_wanted(record, wanted)]
     found: list[int] = []
     page = search(database, wanted)

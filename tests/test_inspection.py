@@ -59,14 +59,16 @@ def test_a_spoilt_part_is_ng_at_the_place(small_model: Small) -> None:
 def test_the_demo_model_knows_good_parts_and_clear_defects(demo_inspector: Inspector) -> None:
     good = [demo_inspector.inspect(Frame(pixels=render(seed=8, part=part))).verdict for part in range(10)]
     assert sum(verdict.outcome is Outcome.OK for verdict in good) >= 9
+    misnamed = []
     for number, kind in enumerate(DefectKind):
         pin = None if kind is DefectKind.SCRATCHED else "52"
         defect = Defect(kind=kind, pin=pin, amount=12.0 if kind.is_bend else 0.9)
         verdict = demo_inspector.inspect(Frame(pixels=render(seed=8, part=100 + number, defect=defect))).verdict
         assert verdict.outcome is Outcome.NG, defect
-        # The place is sure; a bent pin and a pushed-in one look alike from above.
         assert verdict.nearest_label is not None
-        assert pin is None or verdict.nearest_label.endswith("_52"), (verdict.nearest_label, defect)
+        assert pin is None or verdict.nearest_label.endswith(f"_{pin}"), (verdict.nearest_label, defect)
+        misnamed += [(verdict.nearest_label, defect.label)] if verdict.nearest_label != defect.label else []
+    assert len(misnamed) <= 1, misnamed  # a pin that is pushed in and one that is bent towards the camera look alike
 
 
 def test_the_same_frame_gives_the_same_verdict(small_model: Small) -> None:

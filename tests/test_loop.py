@@ -47,10 +47,10 @@ def settings_of(loss: LossName, *, steps: int, seed: int = 0) -> TrainingSetting
 
 @ALL_LOSSES
 def test_every_loss_learns_a_defect_that_may_be_anywhere(loss: LossName) -> None:
-    trained = train(MadeUpBatches(rise=0.3), GRID, labels=0, settings=settings_of(loss, steps=100))
+    trained = train(MadeUpBatches(rise=0.2), GRID, labels=0, settings=settings_of(loss, steps=100))
     assert trained.separation > 0.85
     assert len(trained.losses) == 100
-    assert np.mean(trained.losses[-20:]) < 0.8 * np.mean(trained.losses[:20])
+    assert np.mean(trained.losses[-20:]) < 0.95 * np.mean(trained.losses[:20])
     assert not trained.network.training
 
 

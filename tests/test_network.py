@@ -57,10 +57,21 @@ def test_a_quiet_map_has_a_finite_slope() -> None:
 
 def test_the_learned_part_may_turn_the_embedding_anywhere() -> None:
     network = EmbeddingNet(GRID, (32, 32))
-    network.learned_share.data.fill_(1e7)
+    network.learned_share.data.fill_(1e9)
     embedding = network(torch.rand(8, GRID.cells))
     assert (embedding < 0).any()
     assert (embedding > 0).any()
+
+
+def test_naming_turns_the_embedding_of_strong_defects_too_and_leaves_its_length() -> None:
+    torch.manual_seed(0)
+    plain, naming = EmbeddingNet(GRID, (32, 32)), EmbeddingNet(GRID, (32, 32), names_defects=True)
+    naming.load_state_dict(plain.state_dict())
+    maps = torch.rand(8, GRID.cells)  # cells of up to 15 deviations
+    with torch.no_grad():
+        before, after = plain(maps), naming(maps)
+    torch.testing.assert_close(after.norm(dim=1), before.norm(dim=1), rtol=1e-3, atol=0)
+    assert nn.functional.cosine_similarity(before, after).max() < 0.95
 
 
 def test_the_head_gives_log_probabilities() -> None:

@@ -72,6 +72,36 @@ def test_what_lies_outside_the_frame_is_taken_from_the_reference_in_the_frames_l
     assert np.abs(smeared.astype(float) - light * reference)[unseen].mean() > 20
 
 
+def test_what_is_not_inspected_does_not_say_where_the_part_lies() -> None:
+    pixels, maps = render(seed=8, part=1), MapSettings().aligned(AlignmentMode.FIXTURE)
+    picture = placer_for(pixels, AlignmentMode.FIXTURE).place(Frame(pixels=pixels)).pixels
+    inspected = np.full(picture.shape[:2], 255, np.uint8)
+    inspected[:, : picture.shape[1] // 2] = 0
+    moved = Motion(x_px=12.0, y_px=-8.0, degrees=0.0).of(pixels)
+    moved[:, : WIDTH_PX // 2 - 24] = render(seed=8, part=1)[:, 24 : WIDTH_PX // 2]  # the other half lies elsewhere
+
+    def shift_of(mask: np.ndarray | None) -> float:
+        placer = Placer(picture, maps, frame_width=WIDTH_PX, frame_height=HEIGHT_PX, inspected=mask)
+        placement = placer.place(Frame(pixels=moved)).placement
+        return math.hypot(placement.x_px - 12 * 160 / WIDTH_PX, placement.y_px + 8 * 160 / WIDTH_PX)
+
+    assert shift_of(inspected) < 0.3
+    assert shift_of(None) > 1.0
+
+
+def test_a_mask_that_leaves_next_to_nothing_leaves_the_search_as_it_is() -> None:
+    pixels = render(seed=8, part=1)
+    picture = placer_for(pixels, AlignmentMode.FIXTURE).place(Frame(pixels=pixels)).pixels
+    inspected = np.zeros(picture.shape[:2], np.uint8)
+    inspected[100:130, 100:130] = 255
+    placer = Placer(
+        picture, placer_for(pixels, AlignmentMode.FIXTURE).settings, frame_width=WIDTH_PX, frame_height=HEIGHT_PX,
+        inspected=inspected,
+    )  # fmt: skip
+    placement = placer.place(Frame(pixels=Motion(x_px=12.0, y_px=0.0, degrees=0.0).of(pixels))).placement
+    assert placement.x_px == pytest.approx(12 * 160 / WIDTH_PX, abs=0.2)
+
+
 @pytest.mark.parametrize("degrees", [37.0, 90.0, -135.0, 178.0])
 def test_a_part_on_a_plain_ground_looks_the_same_at_any_angle(degrees: float) -> None:
     pixels = bracket()

@@ -183,6 +183,55 @@ def test_damaged_database_is_set_aside_and_said(tmp_path: Path, damage: bytes | 
     assert [row["sequence"] for row in rows(tmp_path)] == [30]
 
 
+def damage_under(folder: Path) -> None:
+    """What a dying SD card does to the file that a running recorder has open."""
+    path = folder / database.FILE_NAME
+    other = sqlite3.connect(path)
+    other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # so that pages are read from the file again
+    other.close()
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xa5" * (size - 4096))
+
+
+def test_database_that_is_damaged_while_it_runs_is_set_aside_and_nothing_that_waits_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "RETRY_S", 0.02)
+    with recording(tmp_path) as kept:
+        record_parts(kept, *range(1, 30))
+        damage_under(tmp_path)
+        record_parts(kept, 30, 31)
+        assert kept.trouble is None
+        assert [notice[:25] for notice in kept.notices] == ["the database was damaged "]
+        assert kept.next_sequence == 32
+    assert [row["sequence"] for row in rows(tmp_path)] == [30, 31]
+    assert (tmp_path / "records.sqlite.damaged-1").is_file()
+    assert (tmp_path / "pictures" / "000000" / "000000001.jpg").is_file()
+
+
+def test_damaged_database_that_cannot_be_set_aside_is_trouble_until_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "RETRY_S", 0.02)
+
+    def refused(folder: Path) -> None:
+        raise RecordError("read-only file system")
+
+    with recording(tmp_path) as kept:
+        record_parts(kept, *range(1, 30))
+        with monkeypatch.context() as stuck:
+            stuck.setattr(recorder, "open_records", refused)
+            damage_under(tmp_path)
+            kept.begin(30)
+            kept.put(part(30))
+            until(lambda: kept.trouble)
+            assert not kept.wait_until_kept(timeout_ms=200)
+        assert kept.wait_until_kept(timeout_ms=10_000)
+    assert [row["sequence"] for row in rows(tmp_path)] == [30]
+
+
 def test_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     with recording(tmp_path) as kept:
         kept._writer._open.execute("PRAGMA user_version = 99")

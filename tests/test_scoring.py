@@ -52,6 +52,20 @@ def test_the_nearest_defect_gives_its_label() -> None:
     assert named.score(np.array([1.0, 2.0, 7.0], np.float32), MAP).nearest_label == "scratched"
 
 
+def test_a_faint_defect_has_the_name_of_a_strong_one_in_its_direction() -> None:
+    good = np.array([1.0, 2.0, 2.0], np.float32)
+    along, across = np.array([3.0, 4.0, 0.0], np.float32), np.array([0.0, 1.0, 1.0], np.float32)
+    named = scorer([(good + 10 * along).tolist(), (good + 0.1 * across).tolist()], ("missing_42", "scratched"))
+    for strength in (0.01, 1.0, 100.0):
+        assert named.score(good + np.float32(strength) * along, MAP).nearest_label == "missing_42"
+        assert named.score(good + np.float32(strength) * across, MAP).nearest_label == "scratched"
+
+
+def test_a_defect_centroid_upon_the_good_one_is_survived() -> None:
+    named = scorer([[1.0, 2.0, 2.0], [9.0, 9.0, 9.0]], ("nothing", "something"))
+    assert named.score(np.array([8.0, 8.0, 8.0], np.float32), MAP).nearest_label == "something"
+
+
 def test_without_labels_there_is_no_nearest_one() -> None:
     assert scorer([], ()).score(np.zeros(3, np.float32), MAP).nearest_label is None
 

@@ -275,7 +275,7 @@ def test_oversized_body_is_refused_unread(site: Site) -> None:
 @pytest.mark.usefixtures("quick")
 def test_oversized_body_in_pieces_is_refused_as_soon_as_it_is(site: Site) -> None:
     with served(site) as address:
-        piece = b"2000\r\n" + b"x" * 0x2000 + b"\r\n"
+        piece = b"8000\r\n" + b"x" * 0x8000 + b"\r\n"
         answer = said_to(address, POST + b"Transfer-Encoding: chunked\r\n\r\n", more=piece)
         assert b" 413 " in answer.splitlines()[0]
 

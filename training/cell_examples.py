@@ -12,6 +12,7 @@ from edge.placing import Placer
 from edge.settings import Grid, MapSettings
 from edge.variables import variable_count
 from training.disturbances import disturbed_a_little
+from training.placement_spread import placement_spread_px
 from training.progress import progress
 from training.synthesis import with_defect
 from training.unit_space import USUAL_REACH_PX, folds_of, median_picture, unit_space
@@ -58,6 +59,7 @@ def cell_examples(
     placer: Placer,
     random: np.random.Generator,
     *,
+    picture: Pixels | None = None,
     folds: Sequence[npt.NDArray[np.intp]] | None = None,
     settings: MapSettings | None = None,
     synthetic: int | None = None,
@@ -65,12 +67,13 @@ def cell_examples(
 ) -> CellExamples:
     """Variables of good, disturbed and defective working pictures, by references that had not seen them.
 
-    folds: as of `folds_of`, the numbers of pictures that are left out together; None: each shows another part.
-    settings: how they are measured; None: as the placer's. synthetic: defects in all; None: what has proved enough.
-    usual_reach_px: as for `unit_space`.
+    picture: their median, taken here if it is None. folds: as of `folds_of`, the numbers of pictures that are left out
+    together; None: each shows another part. settings: how they are measured; None: as the placer's. synthetic: defects
+    in all; None: what has proved enough. usual_reach_px: as for `unit_space`.
     """
     settings, count = settings or placer.settings, len(pictures)
-    picture = median_picture(pictures)
+    picture = median_picture(pictures) if picture is None else picture
+    shift_px = placement_spread_px(pictures, picture, settings.grid)
     defective_of = (
         _spread(count, SYNTHETIC_PER_PART, SYNTHETIC_AT_LEAST, SYNTHETIC_AT_MOST)
         if synthetic is None
@@ -90,7 +93,7 @@ def cell_examples(
             part = pictures[number]
             good[number] = variables.of(part)
             for row in np.flatnonzero(disturbed_of == number):
-                disturbed[row] = variables.of(placer.unmasked(disturbed_a_little(part, random)))
+                disturbed[row] = variables.of(placer.unmasked(disturbed_a_little(part, random, shift_px=shift_px)))
             for row in np.flatnonzero(defective_of == number):
                 spoilt = placer.unmasked(with_defect(part, pictures, random))
                 defective[row] = variables.of(spoilt)

@@ -20,7 +20,7 @@ from training.cell_examples import CellExamples
 from training.progress import progress
 from training.threads import use_one_thread
 
-STEPS = 1200
+STEPS = 2400
 BATCH = 2048  # cells: half of good parts, a quarter of disturbed ones, a quarter of defects
 LEARNING_RATE, WEIGHT_DECAY = 3e-3, 1e-2
 GOOD_WEIGHT = 4.0  # a map of good cells is almost all of them

@@ -137,9 +137,12 @@ def split_by_part(samples: Sequence[Sample], *, share: float, seed: int) -> tupl
     )
 
 
-def digest_of(samples: Iterable[Sample]) -> str:
-    """SHA-256 over labels, names and contents: names the data that a model was trained on."""
+def digest_of(samples: Iterable[Sample], *, inspected: Mask | None = None) -> str:
+    """SHA-256 over labels, names and contents, and over what is inspected of them: names the data that a model was
+    trained on. inspected: (H, W) bool of a frame; None: everywhere."""
     digest = hashlib.sha256()
+    if inspected is not None:
+        digest.update(f"inspected {inspected.shape}\n".encode() + np.packbits(inspected).tobytes())
     for sample in sorted(samples, key=lambda sample: (sample.label, sample.path.name)):
         content = hashlib.sha256(sample.path.read_bytes()).hexdigest()
         digest.update(f"{sample.label}/{sample.path.name} {content}\n".encode())

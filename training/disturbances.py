@@ -117,16 +117,19 @@ def dust(pixels: Pixels, random: np.random.Generator) -> Pixels:
 
 
 LITTLE_GRADIENT, LITTLE_BLUR_PX, LITTLE_NOISE_LEVELS = 0.1, 0.5, 3.0
-LITTLE_SHIFT_PX, LITTLE_TURN_DEGREES = 0.25, 0.05  # what alignment leaves: more would hide small bends
+LITTLE_TURN_DEGREES = 0.05
 
 
-def disturbed_a_little(pixels: Pixels, random: np.random.Generator) -> Pixels:
+def disturbed_a_little(pixels: Pixels, random: np.random.Generator, *, shift_px: float) -> Pixels:
     """A working picture as another day might show the same good part: the light a little uneven, the focus a little
-    off, a little noise, and not quite in place; each as strong as drawn, none of it a defect."""
+    off, a little noise, and not quite in place; each as strong as drawn, none of it a defect.
+
+    shift_px: at most, in each direction: what alignment leaves (`placement_spread.py`); more would hide small bends.
+    """
     height, width = pixels.shape[:2]
     middle = ((width - 1) / 2, (height - 1) / 2)
     turn = cv2.getRotationMatrix2D(middle, random.uniform(-LITTLE_TURN_DEGREES, LITTLE_TURN_DEGREES), 1.0)
-    turn[:, 2] = turn[:, 2] + random.uniform(-LITTLE_SHIFT_PX, LITTLE_SHIFT_PX, 2)
+    turn[:, 2] = turn[:, 2] + random.uniform(-shift_px, shift_px, 2)
     changed = light_gradient(_moved(pixels, turn), random, slope=random.uniform(0, LITTLE_GRADIENT))
     blur = random.uniform(0, LITTLE_BLUR_PX)
     if blur > LITTLE_BLUR_PX / 3:

@@ -39,10 +39,14 @@ def to_onnx(network: EmbeddingNet) -> bytes:
         else:
             raise ExportError(f"a layer of the kind {type(layer).__name__} cannot be exported")
     summed = graph.node("Add", fixed, graph.node("Mul", learned, float(network.learned_share.detach())))
-    squared = graph.node("ReduceSum", graph.node("Mul", summed, summed), np.array([1], np.int64), keepdims=1)
-    # The square root and the power of the length are one power.
-    root = graph.node("Pow", graph.node("Add", squared, SMALLEST_LENGTH**2), (1 / ORDER - 1) / 2)
-    graph.node("Mul", summed, graph.node("Mul", root, EMBEDDING_SCALE), output="embedding")
+    length = graph.length_of(summed)
+    direction = graph.node("Div", summed, length)
+    if network.names_defects:
+        turn = graph.node("Div", learned, graph.length_of(learned))
+        direction = graph.node("Add", direction, graph.node("Mul", turn, float(network.naming_share.detach())))
+        direction = graph.node("Div", direction, graph.length_of(direction))
+    root = graph.node("Mul", graph.node("Pow", length, 1 / ORDER), EMBEDDING_SCALE)
+    graph.node("Mul", direction, root, output="embedding")
     cells = network.regions.shape[0]
     model = helper.make_model(
         helper.make_graph(
@@ -73,6 +77,11 @@ class _Graph:
         given = [each if isinstance(each, str) else self._value(np.asarray(each)) for each in inputs]
         self.nodes.append(helper.make_node(kind, given, [name], **options))
         return name
+
+    def length_of(self, vectors: str) -> str:
+        """As `network.length_of`."""
+        squared = self.node("ReduceSum", self.node("Mul", vectors, vectors), np.array([1], np.int64), keepdims=1)
+        return self.node("Sqrt", self.node("Add", squared, SMALLEST_LENGTH**2))
 
     def _value(self, value: np.ndarray) -> str:
         name = f"value_{len(self.values)}"

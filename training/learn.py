@@ -11,7 +11,7 @@ from edge.settings import AlignmentMode, MapSettings
 from edge.variables import FloatArray
 from training.alignment_mode import ModeChoice, choose_mode
 from training.batches import Batches, LabelledMaps
-from training.dataset import GOOD, DataSet, LazyFrames, Sample
+from training.dataset import GOOD, DataSet, LazyFrames, Sample, digest_of
 from training.fresh_distances import FreshDistances, fresh_distances, pool_of
 from training.loop import Trained, TrainingSettings, embed, train
 from training.maps import GoodParts, labelled_maps, learn_good_parts
@@ -36,14 +36,15 @@ class FitSettings:
 class Learned:
     """What training gives.
 
-    embeddings_good: (N, 128). embeddings_defects: by label, (M, 128). fresh: distances by models that
-    had not seen the part, in the order of learned_from and of good.disturbed.
+    data_sha256: of all that was learned from. embeddings_good: (N, 128). embeddings_defects: by label, (M, 128).
+    fresh: distances by models that had not seen the part, in the order of learned_from and of good.disturbed.
     """
 
     settings: MapSettings
     alignment: ModeChoice
     learned_from: list[Sample]
     defective: list[Sample]
+    data_sha256: str
     first: Frame
     good: GoodParts
     trained: Trained
@@ -87,6 +88,7 @@ def learn(dataset: DataSet, settings: FitSettings) -> Learned:
         alignment=choice,
         learned_from=learned_from,
         defective=defective,
+        data_sha256=digest_of([*learned_from, *defective], inspected=dataset.inspected),
         first=first,
         good=good,
         trained=trained,

@@ -76,7 +76,7 @@ def train(batches: Batches, grid: Grid, *, labels: int, settings: TrainingSettin
     use_one_thread()
     steps = settings.steps_for(labels)
     rate = settings.learning_rate or (LABELLED_RATE if labels else UNLABELLED_RATE)
-    network = EmbeddingNet(grid, settings.hidden)
+    network = EmbeddingNet(grid, settings.hidden, names_defects=labels > 0)
     start_local(network, grid)
     loss_of, miner = _loss_and_miner(settings, labels=labels)
     parameters = [*network.parameters(), *loss_of.parameters()]

@@ -73,7 +73,7 @@ def learn_good_parts(
     pictures = [part.pixels for part in placed]
     picture = median_picture(pictures)
     _check_light(pictures, picture, frames)
-    examples = cell_examples(pictures, placer, random, folds=folds)
+    examples = cell_examples(pictures, placer, random, picture=picture, folds=folds)
     function, values = _cross_fitted(examples, folds, seed=seed)
     function = standardised(function, values.good)
     maps, disturbed, defective = (

@@ -9,25 +9,31 @@ from edge.bundle import EMBEDDING_SIZE
 from edge.preprocess import CEILING_SIGMA, FLOOR_SIGMA
 from edge.settings import Grid
 
-ORDER = 8
+ORDER = 12
 STRONG_SIGMA = 4.0  # what the strongest of a good part's cells reaches
 EMBEDDING_SCALE = 10.0  # an embedding's usual length
 REGION_ROWS, REGION_COLUMNS = 8, 16
 REGION_SPREAD = 0.5  # of the distance between regions
-LEARNED_SHARE = 0.01  # of the learned part, to begin with
+LEARNED_SHARE = 0.01  # of the learned part in the length, to begin with
+NAMING_SHARE = 1.0  # of the learned part in the direction, where there are kinds of defects to name
 
 
 class EmbeddingNet(nn.Module):
     """(N, cells) of 0 to 1 → (N, 128), a fixed part of higher order and a learned one, an MLP with PReLU.
 
     A Euclidean distance on what layers make of all cells averages a small defect away. The fixed part is the sum of the
-    cells' eighth powers in each of 128 regions of the map, so that one strong cell outweighs all others; the MLP adds
-    to it; and the length of the sum, not its direction, has its eighth root taken, so that distances stay proportional
+    cells' twelfth powers in each of 128 regions of the map, so that one strong cell outweighs all others; the MLP adds
+    to it; and the length of the sum, not its direction, has its twelfth root taken, so that distances stay proportional
     to deviations. Our reading of the higher-order distance that the client's documents wish for.
+
+    The fixed part says where a defect is, not which; with defects to name, the MLP turns the direction as well, however
+    strong the defect is, and leaves the length as it is.
     """
 
-    def __init__(self, grid: Grid, hidden: tuple[int, ...]) -> None:
+    def __init__(self, grid: Grid, hidden: tuple[int, ...], *, names_defects: bool = False) -> None:
         super().__init__()
+        self.names_defects = names_defects
+        self.naming_share = nn.Parameter(torch.tensor(NAMING_SHARE), requires_grad=names_defects)
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise((grid.cells, *hidden)):
             layers += [nn.Linear(inputs, outputs), nn.PReLU()]
@@ -40,13 +46,23 @@ class EmbeddingNet(nn.Module):
         """maps: (N, cells), levels / 255; taken back to standard deviations."""
         sigmas = torch.relu(maps * (CEILING_SIGMA - FLOOR_SIGMA) + FLOOR_SIGMA) / STRONG_SIGMA  # (N, cells)
         fixed = sigmas.pow(ORDER) @ self.regions  # (N, 128)
-        summed: torch.Tensor = fixed + self.learned_share * self.layers(sigmas.square())  # (N, 128)
-        length: torch.Tensor = (summed.square().sum(dim=1, keepdim=True) + SMALLEST_LENGTH**2).sqrt()  # (N, 1)
-        embedding: torch.Tensor = EMBEDDING_SCALE * summed * length.pow(1 / ORDER - 1)  # (N, 128)
-        return embedding
+        learned: torch.Tensor = self.layers(sigmas.square())  # (N, 128)
+        summed = fixed + self.learned_share * learned
+        length = length_of(summed)  # (N, 1)
+        direction = summed / length
+        if self.names_defects:
+            direction = direction + self.naming_share * learned / length_of(learned)
+            direction = direction / length_of(direction)
+        return EMBEDDING_SCALE * direction * length.pow(1 / ORDER)
 
 
 SMALLEST_LENGTH = 0.01
+
+
+def length_of(vectors: torch.Tensor) -> torch.Tensor:
+    """(N, D) → (N, 1), never zero."""
+    length: torch.Tensor = (vectors.square().sum(dim=1, keepdim=True) + SMALLEST_LENGTH**2).sqrt()
+    return length
 
 
 def regions_of(grid: Grid) -> torch.Tensor:

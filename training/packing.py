@@ -13,7 +13,7 @@ from edge.manifest import FrameFormat, GoldenResult, LimitRecord, Manifest, Trai
 from edge.quality import limits_from
 from edge.variables import grey_of
 from edge.verdict import Outcome
-from training.dataset import LazyFrames, digest_of
+from training.dataset import LazyFrames
 from training.errors import TrainingError
 from training.learn import FEW_PARTS, FitSettings, Learned
 from training.maps import GoodParts
@@ -54,7 +54,7 @@ def draft_manifest(learned: Learned, settings: FitSettings) -> Manifest:
             network=settings.training.hidden,
             is_good_only=settings.is_good_only,
             seed=settings.training.seed,
-            data_sha256=digest_of([*learned.learned_from, *learned.defective]),
+            data_sha256=learned.data_sha256,
             good_parts=len({sample.part for sample in learned.learned_from}),
             defect_parts=len({(sample.label, sample.part) for sample in learned.defective}),
             versions={"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},

@@ -38,15 +38,15 @@ def place_good_parts(
     pairs = progress(list(zip(range(len(frames)), placements, strict=True)), "making the reference")
     median = median_picture([blank.place_at(frames[number], placement).pixels for number, placement in pairs])
     width, height = frames[0].width, frames[0].height
-    plain = Placer(median, _with(settings, clear_fit=-1.0), frame_width=width, frame_height=height)
+    where = None if inspected is None else blank.inspected_part(inspected)
+
+    def placer_with(clear_fit: float) -> Placer:
+        asked = _with(settings, clear_fit=clear_fit)
+        return Placer(median, asked, frame_width=width, frame_height=height, inspected=where)
+
+    plain = placer_with(-1.0)
     usual = usual_fit([plain.aligner.align(small).fit for small in smalls])
-    placer = Placer(
-        median,
-        _with(settings, clear_fit=usual),
-        frame_width=width,
-        frame_height=height,
-        inspected=None if inspected is None else blank.inspected_part(inspected),
-    )
+    placer = placer_with(usual)
     return placer, [placer.place(frame) for frame in progress(frames, "aligning good parts")]
 
 

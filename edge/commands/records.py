@@ -5,7 +5,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from itertools import islice
@@ -126,8 +126,7 @@ def _rejudge(folder: Path, options: argparse.Namespace) -> int:
     again = Rejudge(folder, inspector=arm(bundle, embedder), embedder=embedder, model=model)
     began_s, summary = time.monotonic(), Summary()
     is_quiet = options.json == "-"
-    with ExitStack() as stack:
-        out = _opened(options.json, stack)
+    with _opened(options.json) as out:
         changes = _counted(again, summary, first, last, tell=not is_quiet)
         if out is None:
             shown = list(islice(changes, SHOWN))
@@ -153,13 +152,22 @@ def _counted(again: Rejudge, summary: Summary, first: int, last: int, *, tell: b
             print(f"part {part.sequence} of {last} …", file=sys.stderr, flush=True)
 
 
-def _opened(out: str | None, stack: ExitStack) -> TextIO | None:
+@contextmanager
+def _opened(out: str | None) -> Iterator[TextIO | None]:
+    """A file that gets its name when it is whole, the standard output, or None."""
     if out is None or out == "-":
-        return None if out is None else sys.stdout
+        yield None if out is None else sys.stdout
+        return
+    path, unfinished = Path(out), Path(f"{out}.unfinished")
     try:
-        return stack.enter_context(Path(out).open("w", encoding="utf-8"))
+        with unfinished.open("w", encoding="utf-8") as file:
+            yield file
+        unfinished.replace(path)
     except OSError as error:
         raise EdgeError(f"{out}: cannot be written: {error.strerror}") from error
+    finally:
+        if unfinished.parent.is_dir():
+            unfinished.unlink(missing_ok=True)
 
 
 def _write_json(out: TextIO, changes: Iterator[Judged], summary: Summary, model: ModelName, began_s: float) -> None:

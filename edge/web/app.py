@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,7 +18,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edge.config import StationConfig
 from edge.errors import EdgeError
-from edge.web import accounts_pages, history, operator, part_page, sign_in, trends
+from edge.web import accounts_pages, history, metrics, operator, part_page, set_up, sign_in, teach_pages, trends
+from edge.web.core import CoreSaysNo
 from edge.web.desk import Desk
 from edge.web.guard import READING, Refused
 from edge.web.language import LANGUAGES, words
@@ -31,7 +33,9 @@ ROOMS = [
     Room(address="/", words="room.now"),
     Room(address="/history", words="room.history"),
     Room(address="/trends", words="room.trends"),
+    Room(address="/set-up", words="room.set_up"),
 ]
+FOLDERS = re.compile(r"(?:/[^\s/:]+)+/")
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -74,6 +78,9 @@ def routes_of(site: Site) -> list[Route]:
         *trends.routes(site),
         *sign_in.routes(site),
         *accounts_pages.routes(site),
+        *set_up.routes(site),
+        *teach_pages.routes(site),
+        *metrics.routes(site),
         Route("/words/{language}", _words),
     ]
     for route in routes:
@@ -112,6 +119,8 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _impossible(request: Request, error: Exception) -> Response:
     """The disk, the core or a device says no. Its sentence may name paths, which are for the log alone."""
+    if isinstance(error, CoreSaysNo):
+        return JSONResponse({"why": FOLDERS.sub("…/", str(error))}, status_code=409)
     log.error("%s %s: %s", request.method, request.url.path, error)
     return _told(request, 503, "refused.impossible")
 
