@@ -1,16 +1,21 @@
 """The accounts of a station, for engineers: who there is, new ones, other roles, new passwords."""
 
 from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from edge.audit import Entry
+from edge.errors import RecordError
 from edge.web.guard import Role, form, needs
 from edge.web.people import AccountError, People, tidy_name
 from edge.web.site import Site
 
+LOG_LINES = 100
 ROLES = {"operator": Role.OPERATOR, "engineer": Role.ENGINEER}
 
 
@@ -55,6 +60,24 @@ class AccountsPage:
         name = (await form(request)).get("name", "")
         return await self._change(request, forget=name, change=lambda people: people.remove(name))
 
+    async def log(self, request: Request) -> Response:
+        """Who changed what, the newest first, and whether the chain holds."""
+        said = request.query_params.get("before", "")
+        before = int(said) if said.isascii() and said.isdecimal() and len(said) < 16 else None
+
+        def read() -> tuple[list[Entry], bool]:
+            store = self._site.desk.store()
+            try:
+                store.check_audit()
+            except RecordError:
+                return store.audit_log(before=before, most=LOG_LINES), False
+            return store.audit_log(before=before, most=LOG_LINES), True
+
+        entries, is_whole = await run_in_threadpool(read)
+        shown = [{**asdict(entry), "when": _local_time(entry.wall_ns)} for entry in entries]
+        older = entries[-1].number if len(entries) == LOG_LINES else None
+        return self._site.page(request, "log.html", entries=shown, is_whole=is_whole, older=older)
+
     async def _change(self, request: Request, *, change: Callable[[People], None], forget: str = "") -> Response:
         who = self._site.guard.user(request).name
         try:
@@ -66,6 +89,10 @@ class AccountsPage:
         return RedirectResponse("/accounts", status_code=303)
 
 
+def _local_time(wall_ns: int) -> str:
+    return datetime.fromtimestamp(wall_ns / 1e9).astimezone().isoformat(sep=" ", timespec="seconds")
+
+
 def routes(site: Site) -> list[Route]:
     """The addresses of this room."""
     room = AccountsPage(site)
@@ -74,5 +101,6 @@ def routes(site: Site) -> list[Route]:
         Route("/accounts", needs(Role.ENGINEER, room.add), methods=["POST"]),
         Route("/accounts/role", needs(Role.ENGINEER, room.set_role), methods=["POST"]),
         Route("/accounts/password", needs(Role.ENGINEER, room.set_password), methods=["POST"]),
+        Route("/log", needs(Role.ENGINEER, room.log)),
         Route("/accounts/remove", needs(Role.ENGINEER, room.remove), methods=["POST"]),
     ]

@@ -88,6 +88,7 @@ function begin() {
   const taken = (told) => {
     shown.limit = told.limit;
     wish = null;
+    byId("move").disabled = true;
     slider.value = told.limit;
     exact.value = Number(told.limit.toPrecision(6));
     byId("effect").replaceChildren();
@@ -100,7 +101,7 @@ function begin() {
   slider.addEventListener("input", () => { exact.value = Number(Number(slider.value).toPrecision(6)); wanted(exact.value); });
   exact.addEventListener("input", () => { slider.value = exact.value; if (exact.value) wanted(exact.value); });
   byId("wish").addEventListener("submit", (event) => event.preventDefault());
-  onClick(byId("move"), async () => { taken(await send("/set-up/limit", { limit: wish })); });
+  onClick(byId("move"), async () => { taken(await send("/set-up/limit", { limit: wish })); return true; });
   onClick(byId("back"), async () => { taken(await send("/set-up/limit", { limit: "calibrated" })); });
   showGolden(shown, shown.limit);
   show();

@@ -6,6 +6,6 @@ async function drawPicture(canvas, base64) {
   const picture = await createImageBitmap(new Blob([bytes], { type: "image/jpeg" }));
   canvas.width = picture.width;
   canvas.height = picture.height;
-  canvas.getContext("2d").drawImage(picture, 0, 0);
+  canvas.getContext("2d", { willReadFrequently: true }).drawImage(picture, 0, 0);
   picture.close();
 }

@@ -25,13 +25,14 @@ async function askStatus() {
   } catch { showStatus({}); }
 }
 
-/* Do something on a click, with the button out of use until it is done, and say what went wrong. */
+/* Do something on a click, with the button out of use until it is done, and after that if `act` says so. */
 function onClick(button, act) {
   button.addEventListener("click", async (event) => {
     event.preventDefault();
     button.disabled = true;
     showTrouble(null);
-    try { await act(); } catch (error) { showTrouble(error); } finally { button.disabled = false; }
+    let isOver = false;
+    try { isOver = await act() === true; } catch (error) { showTrouble(error); } finally { button.disabled = isOver; }
   });
 }
 
