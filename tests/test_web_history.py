@@ -9,7 +9,7 @@ from starlette.datastructures import QueryParams
 
 from edge.web.history import asked_in
 from edge.web.language import words
-from edge.web.phrases import Phrases, stamp
+from edge.web.phrases import Phrases, percent, stamp
 from tests.production import production, write
 from tests.sites import OPERATOR, Client, site_of, with_accounts
 from tests.stations import verdict
@@ -177,6 +177,11 @@ def test_labels_reasons_and_stages_are_said_in_words(language: str) -> None:
     assert say.label(None) == ""
     assert say.reason("a new reason") == "a new reason"
     assert say.stage("capture") == {"en": "Capture", "ja": "撮像"}[language]
+
+
+@pytest.mark.parametrize(("share", "said"), [(0.301, "30 %"), (0.996, "99.6 %"), (1.004, "100.4 %"), (2.5, "250 %")])
+def test_shares_near_the_limit_say_on_which_side_they_are(share: float, said: str) -> None:
+    assert percent(share) == said
 
 
 def test_html_in_labels_stays_text(tmp_path: Path) -> None:

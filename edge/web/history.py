@@ -17,7 +17,7 @@ from edge.database import reading
 from edge.errors import RecordError
 from edge.history import LARGEST_SEQUENCE, OUTCOMES, Found, PartRow, Search, labels, parts_of, search
 from edge.web.language import words
-from edge.web.phrases import Phrases, iso, stamp, zone
+from edge.web.phrases import Phrases, iso, percent, stamp, zone
 from edge.web.site import Site
 
 MOST = 50
@@ -104,6 +104,7 @@ class History:
             say=Phrases(words(self._site.language(request))),
             stamp=stamp,
             iso=iso,
+            percent=percent,
             zone=zone(),
         )
 

@@ -16,7 +16,7 @@ from edge.history import LARGEST_SEQUENCE
 from edge.part_story import Story, nearest_good, story_of
 from edge.web.guard import Refused, Role, form, needs
 from edge.web.language import words
-from edge.web.phrases import Phrases, iso, stamp, zone
+from edge.web.phrases import Phrases, iso, percent, stamp, zone
 from edge.web.site import Site
 
 LONGEST_NOTE = 200
@@ -57,6 +57,7 @@ class PartPage:
             say=Phrases(words(self._site.language(request))),
             stamp=stamp,
             iso=iso,
+            percent=percent,
             zone=zone(),
         )
 

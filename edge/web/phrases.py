@@ -44,3 +44,8 @@ def zone() -> str:
     """The station's time zone, such as JST (UTC+09:00)."""
     name, offset = time.strftime("%Z %z").split()
     return name if name == "UTC" else f"{name} (UTC{offset[:3]}:{offset[3:]})"
+
+
+def percent(share: float) -> str:
+    """A share of the limit; near the limit with a decimal, so that 100.4 % is not read as just inside."""
+    return f"{100 * share:.{1 if abs(share - 1) < 0.05 else 0}f} %"

@@ -1,5 +1,7 @@
 """Charts over time, and warnings in plain words when one of them leaves its usual range."""
 
+import sqlite3
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +25,7 @@ from edge.web.site import Site
 
 PERIODS_S = {"8h": 8 * 3600, "24h": 86_400, "7d": 7 * 86_400, "30d": 30 * 86_400, "1y": 366 * 86_400}
 NEAR_DEADLINE = 0.8
+FRESH_S, USUAL_FRESH_S = 5.0, 30.0
 DIGITS = 5
 Column = list[float | None]
 
@@ -51,6 +54,9 @@ class Trends:
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        self._lock = threading.Lock()
+        self._kept: dict[str, tuple[float, Period]] = {}
+        self._usual: tuple[float, Usual] | None = None
 
     async def index(self, request: Request) -> Response:
         """The page, with its warnings; the charts are drawn from `data`."""
@@ -88,18 +94,34 @@ class Trends:
         return JSONResponse(columns, headers={"Cache-Control": "no-store"})
 
     def _found(self, period: str) -> Period | None:
+        """One look for the page, its charts, and whoever else asks in the same seconds; None without records."""
+        with self._lock:
+            at_s, kept = self._kept.get(period, (0.0, None))
+            if kept is not None and time.monotonic() - at_s < FRESH_S:
+                return kept
+            try:
+                found = self._looked_up(PERIODS_S[period])
+            except RecordError:
+                return None
+            self._kept[period] = (time.monotonic(), found)
+            return found
+
+    def _looked_up(self, period_s: int) -> Period:
         now_ns = time.time_ns()
-        since_ns = now_ns - PERIODS_S[period] * 10**9
-        try:
-            with reading(self._site.data) as records:
-                return Period(
-                    points=last_points(records),
-                    spans=spans(records, since_ns=since_ns, until_ns=now_ns),
-                    takts=takts(records, since_ns=since_ns, until_ns=now_ns),
-                    usual=usual_now(records, now_ns=now_ns),
-                )
-        except RecordError:
-            return None
+        since_ns = now_ns - period_s * 10**9
+        with reading(self._site.data) as records:
+            return Period(
+                points=last_points(records),
+                spans=spans(records, since_ns=since_ns, until_ns=now_ns),
+                takts=takts(records, since_ns=since_ns, until_ns=now_ns),
+                usual=self._usual_now(records, now_ns),
+            )
+
+    def _usual_now(self, records: sqlite3.Connection, now_ns: int) -> Usual:
+        """What is usual is kept for longer: it is a week that is looked at, and steps of ten minutes."""
+        if self._usual is None or time.monotonic() - self._usual[0] >= USUAL_FRESH_S:
+            self._usual = (time.monotonic(), usual_now(records, now_ns=now_ns))
+        return self._usual[1]
 
 
 def warnings_of(found: Period, *, deadline_ms: float, words: Mapping[str, str]) -> list[str]:

@@ -3,10 +3,13 @@
 
 // Fixed for every part, so that a good part never looks bad: deviations of good parts, as edge/preprocess.py stores them.
 const LOWEST = -3, HIGHEST = 15;
-const CONSPICUOUS = 5;  // of 1404 cells of a good part, one in 2500 parts has one beyond
+const CONSPICUOUS = 5;  // if cells of good parts are normally distributed, one part in 2500 has one beyond
 const SVG = "http://www.w3.org/2000/svg";
 
 function levelOf(deviations) { return Math.round(255 * (deviations - LOWEST) / (HIGHEST - LOWEST)); }
+
+/* Near the limit with a decimal, so that 100.4 % is not read as just inside. */
+function percent(share) { return (100 * share).toFixed(Math.abs(share - 1) < 0.05 ? 1 : 0) + " %"; }
 
 function labelWords(label) {
   if (!label) return "";

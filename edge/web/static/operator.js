@@ -66,8 +66,8 @@ function showBar(id, share, shown, limit) {
 function showBars(part) {
   const isJudged = part.distance !== null && part.limit;
   const share = isJudged ? part.distance / part.limit : null;
-  showBar("distance", share, isJudged ? `${Math.round(100 * share)} %` : null,
-    isJudged ? `${number(part.limit)} (${word("distance_short")} ${number(part.distance)})` : null);
+  showBar("distance", share, isJudged ? percent(share) : null, isJudged ? number(part.limit) : null);
+  byId("distance-raw").textContent = isJudged ? `${word("distance_short")} ${number(part.distance)}` : "";
   const deadline = station?.deadline_ms ?? null;
   const isTimed = part.takt_ms !== null;
   showBar("takt", isTimed && deadline ? part.takt_ms / deadline : null,

@@ -35,8 +35,9 @@ async function draw(figure) {
   const map = await loadMap(figure.dataset.sequence);
   if (map === null) return;
   paintHeat(frame.querySelector(".heat"), map);
-  // The outline names the strongest cell however weak it is; of a good part that would say too much.
-  if (Math.max(...map.levels) >= levelOf(CONSPICUOUS)) drawOutline(frame.querySelector(".outline"), map);
+  // The outline shows the strongest cell however weak it is; of a part that is not NG that would say too much.
+  const isNg = figure === figures[0] && byId("story").dataset.outcome === "NG";
+  if (isNg || Math.max(...map.levels) >= levelOf(CONSPICUOUS)) drawOutline(frame.querySelector(".outline"), map);
 }
 
 if (byId("overlay") !== null) {
