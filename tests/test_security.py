@@ -475,6 +475,17 @@ def test_certificate_that_cannot_be_used_is_said_before_anything_is_served(tmp_p
             server_settings(site_of(tmp_path, more=f"web: {{{files}}}"))
 
 
+def test_check_says_whether_the_page_is_protected(tmp_path: Path, certificate: Path) -> None:
+    from edge.commands.check import _page
+
+    files = f"tls_certificate: {certificate}/cert.pem, tls_key: {certificate}/key.pem"
+    assert _page(site_of(tmp_path, more=f"web: {{{files}}}").config).startswith("https")
+    assert "in the clear" in _page(site_of(tmp_path, more="web: {host: 0.0.0.0}").config)
+    assert "in the clear" not in _page(site_of(tmp_path).config)
+    with pytest.raises(ConfigError, match="no certificate with its key"):
+        _page(site_of(tmp_path, more=f"web: {{{files.replace('key.pem', 'gone.pem')}}}").config)
+
+
 def test_certificate_without_key_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="needed both, or neither"):
         site_of(tmp_path, more="web: {tls_certificate: cert.pem}")
