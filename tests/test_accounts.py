@@ -4,10 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
+from starlette.requests import Request
 
 from edge.web import sign_in
 from edge.web.app import make_app
-from edge.web.guard import IDLE_S, SESSION_S, Guard, Role, User
+from edge.web.guard import IDLE_S, NOBODY, SESSION_S, Guard, Role, User
 from edge.web.passwords import Attempts, hashed, is_right, random_password
 from edge.web.people import STRANGER, AccountError, People
 from edge.web.server import new_password, tell_first_password
@@ -157,23 +158,35 @@ def test_nobody_is_sent_on_to_another_site(wanted: str, given: str) -> None:
     assert sign_in.local(wanted) == given
 
 
-def test_session_ends_after_a_shift_and_after_half_an_hour_of_silence() -> None:
-    from starlette.requests import Request
+def asking(cookie: str, *, accept: str = "text/html") -> Request:
+    headers = [(b"cookie", f"kensa={cookie}".encode()), (b"accept", accept.encode())]
+    return Request({"type": "http", "method": "GET", "headers": headers})
 
+
+def test_session_ends_after_a_shift_and_after_half_an_hour_of_silence() -> None:
     now = [0.0]
     guard = Guard(now=lambda: now[0])
     cookie = guard.sign_in(User(name="eva", role=Role.ENGINEER))
-    request = Request({"type": "http", "headers": [(b"cookie", f"kensa={cookie}".encode())]})
     for _ in range(int(SESSION_S / IDLE_S) + 1):
-        assert guard.user(request).name == "eva"
+        assert guard.user(asking(cookie)).name == "eva"
         now[0] += IDLE_S - 1
     now[0] = SESSION_S + 1
-    assert guard.user(request).name == ""
+    assert guard.user(asking(cookie)) is NOBODY
     now[0] = 0.0
     cookie = guard.sign_in(User(name="eva", role=Role.ENGINEER))
     now[0] = IDLE_S + 1
-    request = Request({"type": "http", "headers": [(b"cookie", f"kensa={cookie}".encode())]})
-    assert guard.user(request).name == ""
+    assert guard.user(asking(cookie)) is NOBODY
+
+
+def test_page_that_asks_by_itself_keeps_nobody_signed_in() -> None:
+    now = [0.0]
+    guard = Guard(now=lambda: now[0])
+    cookie = guard.sign_in(User(name="eva", role=Role.ENGINEER))
+    for _ in range(int(IDLE_S)):
+        assert guard.user(asking(cookie, accept="application/json")).name == "eva"
+        now[0] += 1
+    now[0] += 1
+    assert guard.user(asking(cookie, accept="application/json")) is NOBODY
 
 
 def test_cookie_is_out_of_reach_of_scripts_and_other_sites(site: Site) -> None:

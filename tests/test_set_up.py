@@ -27,7 +27,7 @@ from edge.teaching import kept_pictures
 from edge.training_folder import Inspected, read_inspected, write_inspected
 from edge.verdict import Outcome, Reason
 from edge.web.site import Site
-from tests.sites import ENGINEER, Client, site_of, with_accounts
+from tests.sites import ENGINEER, OPERATOR, Client, site_of, with_accounts
 from tests.stations import until
 
 SOFTWARE = "trigger: {driver: software}\ndeadline_ms: 5000"  # whatever else this machine does
@@ -385,6 +385,21 @@ def test_refusal_of_the_core_is_told_and_logged_as_not_done(site: Site, engineer
         answer = engineer.post("/set-up/wires", wire="OK")
         assert (answer.status_code, answer.json()["why"]) == (409, "pause the station first")
     assert [what for _, what, _, _ in log_of(site)[-2:]] == ["wire OK", "wire OK: not done"]
+
+
+def test_operator_resets_a_halted_station_and_sees_no_more_of_the_set_up(site: Site) -> None:
+    operator = Client(site)
+    operator.sign_in(*OPERATOR)
+    with running(site.config) as appliance:
+        appliance.daemon.ask(lambda: appliance.station.halt("5 faults in a row"), timeout_s=10)
+        until(lambda: appliance.daemon.state.phase is Phase.HALTED)
+        page = operator.get("/set-up").text
+        assert 'data-station="reset"' in page
+        assert "/set-up/limit" not in page
+        assert operator.post("/set-up/station", what="reset").status_code == 200
+        until(lambda: appliance.daemon.state.phase is Phase.READY)
+        assert operator.post("/set-up/station", what="shutdown").status_code == 400
+    assert log_of(site)[-1][:2] == ("otto", "reset")
 
 
 def test_without_a_core_every_page_comes_and_every_change_says_so(engineer: Client) -> None:

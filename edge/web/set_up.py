@@ -1,4 +1,4 @@
-"""Set-up in the browser, for engineers: the station's state, its wires, the limit."""
+"""Set-up in the browser: pause and reset for operators; wires and limit for engineers."""
 
 import json
 
@@ -132,7 +132,7 @@ def routes(site: Site) -> list[Route]:
     """The addresses of these pages."""
     room = SetUp(site)
     return [
-        Route("/set-up", needs(Role.ENGINEER, room.index)),
+        Route("/set-up", needs(Role.OPERATOR, room.index)),
         Route("/set-up/status", needs(Role.OPERATOR, room.status)),
         Route("/set-up/station", needs(Role.OPERATOR, room.pause), methods=["POST"]),
         Route("/set-up/wires", needs(Role.ENGINEER, room.wires)),
