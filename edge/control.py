@@ -43,7 +43,10 @@ class SetUpCommand:
     run: Callable[[Any], Answer]
 
 
-Commands = Mapping[AnyName, Callable[[], Answer] | SetUpCommand]
+PlainCommands = Mapping[str, Callable[[], Answer]]
+SetUpCommands = Mapping[str, SetUpCommand]
+Commands = Mapping[str, Callable[[], Answer] | SetUpCommand]
+"""By name: a CommandName or a SetUpName."""
 
 
 class Request(Strict):

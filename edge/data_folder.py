@@ -37,6 +37,8 @@ def open_records(folder: Path) -> Found:
             database = open_database(folder)
         begun, gap_told = database.execute("SELECT begun, gap_told FROM progress").fetchone()
         last = int(database.execute("SELECT coalesce(max(sequence), 0) FROM parts").fetchone()[0])
+        if not notices and begun == 0 and _last_known(folder) > 0:
+            notices.append("the database was gone, with pictures of parts beside it; a new one was begun")
         if notices:
             last = begun = _last_known(folder)
         sweep(folder, last_sequence=last)

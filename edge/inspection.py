@@ -73,6 +73,7 @@ class Inspector:
         )
         self._light = Light(bundle.references.picture)
         self._shape = bundle.references.picture.shape
+        self.golden_frames = tuple(golden.frame for golden in bundle.golden)
         self._mapper = Mapper(bundle.references, bundle.cells, manifest.map)
         self._scorer = Scorer(
             good_centroid=bundle.centroids.good, defect_centroids=bundle.centroids.defects, labels=manifest.labels

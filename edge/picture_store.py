@@ -14,7 +14,8 @@ from edge.frame import Pixels
 
 FOLDER = "pictures"
 PARTS_PER_FOLDER = 1000
-JPEG_QUALITY, WORKING_QUALITY = 90, 80
+JPEG_QUALITY, WORKING_QUALITY = 90, 90  # less takes more than `grain.py` can give back
+FULL_COLOUR = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
 UNFINISHED = ".unfinished"
 
 
@@ -73,9 +74,12 @@ def largest_sequence(data: Path) -> int:
 
 
 def jpeg_of(pixels: Pixels, *, quality: int) -> bytes:
-    """(H, W[, 3]) uint8 as JPEG. quality: 0 to 100. Raises RecordError if it cannot be encoded."""
+    """(H, W[, 3]) uint8 as JPEG, colours as fine as brightness. quality: 0 to 100.
+
+    Raises RecordError if it cannot be encoded.
+    """
     try:
-        is_encoded, content = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        is_encoded, content = cv2.imencode(".jpg", pixels, [*FULL_COLOUR, cv2.IMWRITE_JPEG_QUALITY, quality])
     except cv2.error as error:
         raise RecordError(f"a picture could not be encoded: {' '.join(str(error).split())[:200]}") from error
     if not is_encoded:

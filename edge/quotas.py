@@ -10,7 +10,7 @@ from edge.picture_policy import PictureClass, Pictures
 from edge.picture_store import remove_picture
 
 MOST_AT_ONCE = 50  # of each class, so that the next record never waits long
-VACUUM_PAGES = 400
+SMALLEST_PAGE_BYTES = 4096
 OLDEST_PICTURES = "SELECT sequence, wall_ns, bytes, path FROM pictures WHERE class = ? ORDER BY sequence LIMIT ?"
 OLDEST_WORKING = "SELECT sequence, wall_ns, length(jpeg), '' FROM working_pictures ORDER BY sequence LIMIT ?"
 DAY_NS = 86_400 * 10**9
@@ -30,15 +30,16 @@ def keep_quotas(database: sqlite3.Connection, folder: Path, policy: Pictures, *,
         beyond = kept[kind.value] - quota.mb * 1e6
         is_tight = shutil.disk_usage(folder).free < quota.free_mb * 1e6
         eldest_ns = clock.wall_ns() - quota.days * DAY_NS
-        gone = []
+        gone, freed = [], 0
         for sequence, wall_ns, size, path in _oldest(database, kind):
             if not (beyond > 0 or is_tight or wall_ns < eldest_ns):
                 break
             gone.append((sequence, path))
-            beyond -= size
+            beyond, freed = beyond - size, freed + size
         _remove(database, folder, kind, gone)
         if is_tight and gone and kind is PictureClass.WORKING:
-            database.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
+            pages = freed // SMALLEST_PAGE_BYTES + len(gone)
+            database.executescript(f"PRAGMA incremental_vacuum({pages})")  # `execute` would free a single page
         removed += len(gone)
     return removed
 

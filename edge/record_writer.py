@@ -79,6 +79,7 @@ class RecordWriter:
             self._place.check()
         except RecordError as error:
             self._was_lost = str(error)
+            self._folder.mkdir(parents=True, exist_ok=True)  # so that the sign of life can say it
             raise
 
     def keep_quotas(self) -> int:

@@ -1,8 +1,8 @@
 """Past production judged again by another model: what it would say of every part that was recorded.
 
 From the stored map where the models make the same maps: then the limit or the network has changed, and the verdict is
-the one that the station would have given. From the working picture otherwise, taken as it lay for the model of its time
-and as a JPEG keeps it; from the whole picture, as the station would, where there is no other.
+the one that the station would have given. From the working picture otherwise, taken as it lay for the model of its
+time, with the grain that its JPEG has lost (`grain.py`); from the whole picture, likewise, where there is no other.
 """
 
 import sqlite3
@@ -16,6 +16,8 @@ import numpy as np
 
 from edge.database import reading
 from edge.errors import PictureError
+from edge.frame import Frame
+from edge.grain import Grain, grain_of, with_grain
 from edge.inspection import Inspector
 from edge.interfaces import EmbedsMany
 from edge.pictures import decode_picture, read_picture
@@ -83,6 +85,7 @@ class Rejudge:
     def __init__(self, folder: Path, *, inspector: Inspector, embedder: EmbedsMany, model: ModelName) -> None:
         """inspector, embedder, model: of one bundle."""
         self._folder, self._inspector, self._embedder, self._model = folder, inspector, embedder, model
+        self._grain: Grain | None = None
 
     def parts(self, *, first: int, last: int, tick: Callable[[int], None] = lambda _: None) -> Iterator[Judged]:
         """Every part recorded from one number to another. tick: told each number that was reached.
@@ -126,13 +129,20 @@ class Rejudge:
         try:
             if jpeg is not None:
                 pixels = decode_picture(jpeg, name=f"working picture of part {sequence}").pixels
-                return Used.WORKING_PICTURE, self._inspector.judge_working(pixels)
+                grained = with_grain(pixels, self._measured_grain().working, seed=sequence)
+                return Used.WORKING_PICTURE, self._inspector.judge_working(grained)
             if path is not None:
-                frame = read_picture(self._folder / path)
+                pixels = read_picture(self._folder / path).pixels
+                frame = Frame(pixels=with_grain(pixels, self._measured_grain().whole, seed=sequence))
                 return Used.WHOLE_PICTURE, self._inspector.inspect(frame).verdict
-        except PictureError:  # removed meanwhile, or damaged
+        except (PictureError, ValueError):  # removed meanwhile, damaged, or grey where the model wants colour
             return Used.NOTHING, None
         return Used.NOTHING, None
+
+    def _measured_grain(self) -> Grain:
+        if self._grain is None:
+            self._grain = grain_of(self._inspector)
+        return self._grain
 
 
 def _judged(row: sqlite3.Row, used: Used, verdict: Verdict | None) -> Judged:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from edge.control import Answer, Commands
+from edge.control import Answer, PlainCommands
 from edge.daemon import Daemon
 from edge.errors import DeviceUnavailable
 from edge.station import Station
@@ -19,7 +19,7 @@ class Fires(Protocol):
         ...
 
 
-def commands_of(daemon: Daemon, station: Station, *, trigger: Fires | None, deadline_ms: float) -> Commands:
+def commands_of(daemon: Daemon, station: Station, *, trigger: Fires | None, deadline_ms: float) -> PlainCommands:
     """Each command as a function. trigger: None where parts announce themselves, and nobody else may."""
     patience_s = LOOP_S + deadline_ms / 1000
 

@@ -51,8 +51,8 @@ class Scorer:
     def score_many(self, embeddings: FloatArray, cell_maps: Pixels) -> list[Score]:
         """embeddings: (N, D) float32. cell_maps: (N, rows, columns) uint8. Each as `score` gives it."""
         distances = np.sqrt(np.square(self._good.astype(np.float64) - embeddings).sum(axis=1))
-        to_defects = [np.square(defect.astype(np.float64) - embeddings).sum(axis=1) for defect in self._defects]
-        nearest = np.argmin(to_defects, axis=0) if self._labels else np.zeros(len(embeddings), np.intp)
+        towards = (embeddings - self._good) @ self._directions.T  # (N, L)
+        nearest = towards.argmax(axis=1) if self._labels else np.zeros(len(embeddings), np.intp)
         means = cell_maps.mean(axis=(1, 2))
         strongest = cell_maps.reshape(len(cell_maps), -1).argmax(axis=1)
         columns = cell_maps.shape[2]

@@ -14,7 +14,7 @@ from typing import Protocol
 from pydantic import Field
 
 from edge.attempt import attempt
-from edge.control import Answer, Commands, SetUpCommand
+from edge.control import Answer, SetUpCommand, SetUpCommands
 from edge.daemon import Daemon
 from edge.errors import DeviceUnavailable, EdgeError
 from edge.frame import Frame
@@ -87,7 +87,7 @@ class Bench:
         self._inspector, self._unarmed_because = inspector, unarmed_because
         self._teacher: Teacher | None = None
 
-    def commands(self) -> Commands:
+    def commands(self) -> SetUpCommands:
         """By name, for the control socket."""
         return {
             "limit": SetUpCommand(arguments=MoveLimit, run=self.limit),

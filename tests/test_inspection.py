@@ -285,3 +285,32 @@ def test_a_moved_limit_does_not_fail_the_test_unless_it_changes_an_outcome(small
     self_test(small_bundle, Inspector(with_limit(0.5 * (distances[0] + distances[1])), embedder_of(small_bundle)))
     with pytest.raises(ModelError, match="OK here, NG was taught"):
         self_test(small_bundle, Inspector(with_limit(2 * distances[-1]), embedder_of(small_bundle)))
+
+
+def test_light_sharpness_and_place_are_told_of_every_part_that_was_found(small_model: Small) -> None:
+    frame = small_model.unseen
+    straight = small_model.inspector.inspect(frame).imaging
+    assert straight is not None
+    darker = small_model.inspector.inspect(replace(frame, pixels=(frame.pixels * 0.9).astype(np.uint8))).imaging
+    shifted = small_model.inspector.inspect(replace(frame, pixels=np.roll(frame.pixels, (2, 3), axis=(0, 1)))).imaging
+    blurred = small_model.inspector.inspect(
+        replace(frame, pixels=cv2.GaussianBlur(frame.pixels, (0, 0), 0.8).astype(np.uint8))
+    ).imaging
+    assert darker is not None
+    assert shifted is not None
+    assert blurred is not None
+    assert straight.light_gain == pytest.approx(1.0, abs=0.1)
+    assert darker.light_gain / straight.light_gain == pytest.approx(0.9, abs=0.02)
+    moved = (shifted.shift_x_percent - straight.shift_x_percent, shifted.shift_y_percent - straight.shift_y_percent)
+    assert moved == pytest.approx((100 * 3 / 128, 100 * 2 / 128), abs=0.3)
+    assert blurred.sharpness < 0.8 * straight.sharpness
+    assert abs(shifted.rotation_degrees - straight.rotation_degrees) < 0.5
+
+
+def test_part_that_is_too_dark_to_be_judged_still_tells_its_light(small_model: Small) -> None:
+    dark = small_model.inspector.inspect(
+        replace(small_model.unseen, pixels=(small_model.unseen.pixels * 0.3).astype(np.uint8))
+    )
+    assert dark.verdict.reason is Reason.TOO_DARK
+    assert dark.imaging is not None
+    assert dark.imaging.light_gain == pytest.approx(0.3, abs=0.05)

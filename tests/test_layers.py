@@ -63,7 +63,7 @@ SHELL = [
         "takt_times",
         "rejudge",
     ),
-    *("limit_effect", "export", "moved_limit", "live", "teaching", "set_up", "training_folder"),
+    *("grain", "limit_effect", "export", "moved_limit", "live", "teaching", "set_up", "training_folder"),
     "usual_range",
 ]
 FACES = ["__init__", "__main__", "commands", "web"]

@@ -9,11 +9,18 @@ import pytest
 
 from edge.bundle import Bundle, map_digest
 from edge.database import FILE_NAME
+from edge.drivers.connector import render
+from edge.drivers.connector_part import line_part
 from edge.drivers.onnx import OnnxEmbedder
 from edge.drivers.simulated import SimulatedClock
+from edge.errors import ModelError
+from edge.frame import Frame
+from edge.grain import grain_of, with_grain
 from edge.inspection import Inspection, Inspector
 from edge.limit_effect import distances, effect_of
 from edge.model_store import name_of
+from edge.picture_store import WORKING_QUALITY, jpeg_of
+from edge.pictures import decode_picture
 from edge.record import ModelName, Record
 from edge.recorder import Recorder
 from edge.rejudge import Judged, Rejudge, Summary, Used
@@ -189,3 +196,38 @@ def test_effect_of_another_limit_on_the_last_parts(tmp_path: Path) -> None:
     assert (tighter.parts, tighter.newly_ng, tighter.newly_ok) == (8, (5, 4), ())
     assert (wider.newly_ng, wider.newly_ok) == ((), (6,))
     assert (few.parts, few.newly_ng) == (5, (5,))
+
+
+def test_grain_that_a_jpeg_takes_is_given_back(demo_inspector: Inspector) -> None:
+    """Without it the demo model calls every good part changed; with it nearly all verdicts are as they were."""
+    grain = grain_of(demo_inspector)
+    assert 0.5 < grain.working.min() <= grain.working.max() < 5
+    before, bare, grained = [], [], []
+    for number in range(20):
+        pixels = render(seed=5, part=number, defect=line_part(seed=5, number=number, ng_share=0.3))
+        found = demo_inspector.inspect(Frame(pixels=pixels))
+        assert found.working is not None
+        stored = decode_picture(jpeg_of(found.working.pixels, quality=WORKING_QUALITY), name="part").pixels
+        before.append(found.verdict.outcome)
+        bare.append(demo_inspector.judge_working(stored).outcome)
+        grained.append(demo_inspector.judge_working(with_grain(stored, grain.working, seed=number)).outcome)
+    assert 4 <= before.count(Outcome("NG")) <= 10
+    agreed = [sum(a is b for a, b in zip(before, after, strict=True)) for after in (bare, grained)]
+    assert agreed[0] <= 12
+    assert agreed[1] >= 18
+
+
+def test_grain_is_the_same_for_the_same_part_and_fits_grey_pictures() -> None:
+    flat = np.full((288, 312), 128, np.uint8)
+    found = with_grain(flat, np.array([2.0]), seed=5)
+    np.testing.assert_array_equal(found, with_grain(flat, np.array([2.0]), seed=5))
+    assert found.std() == pytest.approx(2.02, abs=0.05)  # with what rounding adds
+    assert not np.array_equal(found, with_grain(flat, np.array([2.0]), seed=6))
+    colour = with_grain(np.full((288, 312, 3), 128, np.uint8), np.array([0.0, 1.0, 4.0]), seed=5)
+    assert colour.std(axis=(0, 1)) == pytest.approx((0, 1.04, 4.01), abs=0.05)
+
+
+def test_model_without_a_good_golden_picture_cannot_be_compared(small_bundle: Bundle) -> None:
+    embedder = OnnxEmbedder(small_bundle.network, cells=small_bundle.manifest.map.grid.cells)
+    with pytest.raises(ModelError, match="none of the model's golden pictures is good here"):
+        grain_of(Inspector(other(small_bundle, limit=1e-6), embedder))

@@ -11,7 +11,7 @@ from typing import cast
 
 from edge.bundle import Bundle
 from edge.config import DEMO_BUNDLE, StationConfig
-from edge.control import Control
+from edge.control import Answer, Control, PlainCommands
 from edge.daemon import Daemon
 from edge.drivers import open_camera, open_embedder, open_outputs, open_trigger
 from edge.drivers.clock import SystemClock
@@ -121,8 +121,18 @@ def assemble(
             inspector=armed.inspector,
             unarmed_because=armed.why_not,
         )
-        stack.enter_context(Control(config.control_path, {**commands, **bench.commands()}))
+        stack.enter_context(Control(config.control_path, {**_with_clock(commands, recorder), **bench.commands()}))
         yield Appliance(daemon=daemon, station=station, camera=camera, outputs=outputs, recorder=recorder)
+
+
+def _with_clock(commands: PlainCommands, recorder: Recorder) -> PlainCommands:
+    """Whoever resets has looked at the clock as well."""
+
+    def reset() -> Answer:
+        recorder.accept_clock()
+        return commands["reset"]()
+
+    return {**commands, "reset": reset}
 
 
 @contextmanager

@@ -2,11 +2,13 @@
 
     python -m tests.benchmarks.records make FOLDER [--parts 1000000]
     python -m tests.benchmarks.records measure FOLDER
+    python -m tests.benchmarks.records write FOLDER      how long a part takes to be kept, while somebody looks or not
 
 The maps are those of the rendered connector, judged by the demo model, in turns; there are no pictures.
 """
 
 import argparse
+import multiprocessing
 import sqlite3
 import statistics
 import time
@@ -19,6 +21,7 @@ import numpy as np
 from edge.commands.assembly import demo_bundle_path, load_inspector
 from edge.counters import ShiftCounter
 from edge.database import FILE_NAME, reading
+from edge.drivers.clock import SystemClock
 from edge.drivers.connector import render
 from edge.drivers.connector_part import line_part
 from edge.frame import Frame, Pixels
@@ -26,10 +29,11 @@ from edge.history import Search, labels, search
 from edge.inspection import Inspector
 from edge.model_store import name_of
 from edge.part_story import nearest_good, story_of
+from edge.recorder import Recorder
 from edge.takt_times import takts
 from edge.trends import points, spans
 from edge.verdict import Verdict
-from tests.recorded import write_parts
+from tests.recorded import parts, write_parts
 
 RUNS = 21
 DAY_NS = 86_400 * 10**9
@@ -92,6 +96,43 @@ def measure(folder: Path) -> None:
               f"processor {statistics.median(works):7.1f} ms")  # fmt: skip
 
 
+def write(folder: Path, pairs: int = 4, parts_each: int = 50) -> None:
+    """Print how long parts take to the disk, alone and while another process looks things up all the time."""
+    rng = np.random.default_rng(0)
+    frame = rng.integers(0, 255, (480, 640, 3), dtype=np.uint8)
+    kept_ms: dict[bool, list[float]] = {False: [], True: []}
+    with Recorder(folder, clock=SystemClock()) as recorder:
+        recorder.accept_clock()
+        for is_looked_at in [False, True] * pairs:
+            looking = multiprocessing.get_context("spawn").Process(target=_look, args=(folder,), daemon=True)
+            if is_looked_at:
+                looking.start()
+                time.sleep(3)
+            for record in parts(parts_each, first=recorder.next_sequence):
+                shown = replace(record, wall_ns=time.time_ns(), working=frame[:288, :312], frame=frame)
+                began = time.perf_counter()
+                recorder.begin(shown.sequence)
+                recorder.put(shown)
+                assert recorder.wait_until_kept(timeout_ms=60_000)
+                kept_ms[is_looked_at].append(1000 * (time.perf_counter() - began))
+            if is_looked_at:
+                looking.kill()
+                looking.join()
+    for is_looked_at, times in kept_ms.items():
+        words = "while somebody looks" if is_looked_at else "alone"
+        low, high = statistics.median(times), statistics.quantiles(times, n=100)[98]
+        print(f"kept on the disk, {words:22} median {low:6.1f} ms, p99 {high:6.1f} ms of {len(times)} parts")
+
+
+def _look(folder: Path) -> None:
+    while True:
+        with reading(folder) as connection:
+            since_ns = connection.execute("SELECT wall_ns FROM parts ORDER BY sequence DESC LIMIT 1").fetchone()[0]
+            spans(connection, since_ns=since_ns - 30 * DAY_NS, until_ns=since_ns)
+            takts(connection, since_ns=since_ns - 30 * DAY_NS, until_ns=since_ns)
+            search(connection, Search(outcomes=("NG",)))
+
+
 def _page_of(connection: sqlite3.Connection, number: int) -> object:
     story = next(story for sequence in range(number, 0, -1) if (story := story_of(connection, sequence)) and story.model
                  and story.cell_map is not None)  # fmt: skip
@@ -119,14 +160,16 @@ def _print_sizes(connection: sqlite3.Connection, number: int, size: int) -> None
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("make", "measure"))
+    parser.add_argument("what", choices=("make", "measure", "write"))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--parts", type=int, default=1_000_000)
     options = parser.parse_args()
     if options.what == "make":
         make(options.folder, options.parts)
-    else:
+    elif options.what == "measure":
         measure(options.folder)
+    else:
+        write(options.folder)
 
 
 if __name__ == "__main__":
