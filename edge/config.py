@@ -71,11 +71,23 @@ class Watch(Strict):
     least_free_mb: float = Field(default=200.0, ge=0, le=10_000_000, description="on the disk of the data folder")
 
 
+SHIFTS = r"^([01]\d|2[0-3]):[0-5]\d( ([01]\d|2[0-3]):[0-5]\d){0,23}$"
+
+
 class Web(Strict):
     """The operator page."""
 
     host: str = Field(default="127.0.0.1", min_length=1, max_length=253)
     port: int = Field(default=8080, ge=1, le=65535)
+    tls_certificate: PathText | None = Field(default=None, description="PEM, with the chain; then the page is https")
+    tls_key: PathText | None = Field(default=None, description="PEM, without a password")
+    shifts: str = Field(default="06:00 14:00 22:00", pattern=SHIFTS, description="when shifts begin, local time")
+
+    @model_validator(mode="after")
+    def _check_pair(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key are needed both, or neither")
+        return self
 
 
 class StationConfig(Strict):
@@ -158,6 +170,12 @@ def _anchored(config: StationConfig, folder: Path) -> StationConfig:
         changes["camera"] = config.camera.model_copy(update={"path": str(folder / config.camera.path)})
     if config.control is not None:
         changes["control"] = str(folder / config.control)
+    if config.web.tls_certificate is not None and config.web.tls_key is not None:
+        files = {
+            "tls_certificate": str(folder / config.web.tls_certificate),
+            "tls_key": str(folder / config.web.tls_key),
+        }
+        changes["web"] = config.web.model_copy(update=files)
     return config.model_copy(update=changes)
 
 

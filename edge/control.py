@@ -13,30 +13,48 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from edge.errors import DeviceUnavailable, EdgeError
 from edge.settings import Strict
 
 LARGEST_REQUEST_BYTES = 1024
-LARGEST_ANSWER_BYTES = 64 * 2**10
+LARGEST_ANSWER_BYTES = 2 * 2**20  # a picture
 LONGEST_PATH_BYTES = 107  # of the kernel
 REQUEST_TIMEOUT_S = 1.0
 MOST_CLIENTS = 8
 MODE = 0o660
 
 CommandName = Literal["trigger", "pause", "resume", "reset", "status"]
+SetUpName = Literal["limit", "wire", "look", "teach"]
+"""Commands with arguments, for the page's set-up."""
+AnyName = CommandName | SetUpName
 Answer = Mapping[str, object]
-Commands = Mapping[CommandName, Callable[[], Answer]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetUpCommand:
+    """arguments: what a request must say. run: called with them, checked."""
+
+    arguments: type[Strict]
+    run: Callable[[Any], Answer]
+
+
+PlainCommands = Mapping[str, Callable[[], Answer]]
+SetUpCommands = Mapping[str, SetUpCommand]
+Commands = Mapping[str, Callable[[], Answer] | SetUpCommand]
+"""By name: a CommandName or a SetUpName."""
 
 
 class Request(Strict):
     """What a client says."""
 
-    command: CommandName
+    command: AnyName
+    arguments: dict[str, str | float | int | bool | None] = Field(default={}, max_length=8)
 
 
 class Control:
@@ -68,7 +86,9 @@ class Control:
         self.close()
 
 
-def ask(path: Path, command: CommandName, *, timeout_s: float) -> dict[str, object]:
+def ask(
+    path: Path, command: AnyName, *, timeout_s: float, arguments: Mapping[str, object] | None = None
+) -> dict[str, object]:
     """What the core at `path` answers. Raises DeviceUnavailable if there is none, or it does not answer in time."""
     if len(os.fsencode(path)) > LONGEST_PATH_BYTES:
         raise DeviceUnavailable(_too_long(path))
@@ -77,7 +97,7 @@ def ask(path: Path, command: CommandName, *, timeout_s: float) -> dict[str, obje
             client.settimeout(timeout_s)
             client.connect(str(path))
             with suppress(BrokenPipeError):  # turned away: the answer is there already
-                client.sendall(json.dumps({"command": command}).encode() + b"\n")
+                client.sendall(json.dumps({"command": command, "arguments": arguments or {}}).encode() + b"\n")
             with client.makefile("rb") as answers:
                 found = json.loads(answers.readline(LARGEST_ANSWER_BYTES))
     except TimeoutError as error:
@@ -153,10 +173,16 @@ class _Handler(socketserver.StreamRequestHandler):
             return refusal(f"a request is one line of at most {LARGEST_REQUEST_BYTES} bytes")
         try:
             request = Request.model_validate_json(line)
-        except ValidationError:
+            command = self.server.commands[request.command]
+        except (ValidationError, KeyError):
             return refusal('a request is {"command": …} with one of: ' + ", ".join(self.server.commands))
         try:
-            return {"is_done": True, **self.server.commands[request.command]()}
+            if not isinstance(command, SetUpCommand):
+                return {"is_done": True, **command()}
+            return {"is_done": True, **command.run(command.arguments.model_validate(request.arguments))}
+        except ValidationError as error:
+            first = error.errors()[0]
+            return refusal(f"{request.command}: {'.'.join(map(str, first['loc']))}: {first['msg']}")
         except EdgeError as error:
             return refusal(str(error))
 

@@ -63,6 +63,7 @@ class Inspector:
         manifest = bundle.manifest
         self._manifest = manifest
         self._embedder = embedder
+        self.limit = manifest.limit.distance  # in use; a person may move it, between parts
         self._placer = Placer(
             bundle.references.picture,
             manifest.map,
@@ -150,9 +151,8 @@ class Inspector:
         )
 
     def _verdict(self, cell_map: Pixels, embedding: npt.NDArray[np.float32]) -> Verdict:
-        limit = self._manifest.limit
         score = self._scorer.score(embedding, cell_map)
-        return judge(score, limit=limit.distance, map_limit=limit.map_mean)
+        return judge(score, limit=self.limit, map_limit=self._manifest.limit.map_mean)
 
 
 # Another processor rounds a pixel in two hundred the other way; the search for the part's place can magnify that, above

@@ -1,38 +1,50 @@
-"""What another limit would have said of the last parts: shown before it takes hold."""
+"""What another limit would have said of the last parts, from the distances that were recorded."""
 
+import math
 import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
+from edge.database import open_current
+from edge.errors import RecordError
 from edge.verdict import Reason
 
-LAST = """
-    SELECT reason, distance FROM parts
-    WHERE model = (SELECT model FROM parts WHERE distance IS NOT NULL ORDER BY sequence DESC LIMIT 1)
-        AND reason IN (?, ?, ?) ORDER BY sequence DESC LIMIT ?
+LAST_PARTS = 5000
+DISTANCES = """
+    SELECT sequence, distance, reason FROM parts JOIN models ON models.number = parts.model
+    WHERE models.sha256 = ? AND outcome IN ('OK', 'NG') ORDER BY sequence DESC LIMIT ?
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LimitEffect:
-    """Of the last parts that the newest model judged in time. more_ng, fewer_ng: with the other limit."""
+class Effect:
+    """Of the last `parts`: newly_ng, newly_ok: numbers of those that another limit would judge otherwise."""
 
     parts: int
-    ng_now: int
-    ng_then: int
-    more_ng: int
-    fewer_ng: int
+    newly_ng: tuple[int, ...]
+    newly_ok: tuple[int, ...]
 
 
-def effect_of_limit(connection: sqlite3.Connection, limit: float, *, parts: int = 5000) -> LimitEffect:
-    """limit: distance beyond which a part is NG. A part unlike any that was taught stays NG at any limit."""
-    reasons = (Reason.WITHIN_LIMIT.value, Reason.TOO_FAR.value, Reason.UNLIKE_ANY_PART.value)
-    rows = connection.execute(LAST, (*reasons, parts)).fetchall()
-    now = [reason != Reason.WITHIN_LIMIT.value for reason, _ in rows]
-    then = [reason == Reason.UNLIKE_ANY_PART.value or distance > limit for reason, distance in rows]
-    return LimitEffect(
-        parts=len(rows),
-        ng_now=sum(now),
-        ng_then=sum(then),
-        more_ng=sum(after and not before for before, after in zip(now, then, strict=True)),
-        fewer_ng=sum(before and not after for before, after in zip(now, then, strict=True)),
+def distances(data: Path, *, model_sha256: str, most: int = LAST_PARTS) -> list[tuple[int, float]]:
+    """(sequence, distance) of the last parts that this model judged in time, the newest first.
+
+    A part unlike any that was taught is NG at any limit: its distance counts as infinite.
+    Raises RecordError if they cannot be read.
+    """
+    try:
+        with closing(open_current(data)) as database:
+            rows = database.execute(DISTANCES, (model_sha256, most)).fetchall()
+    except sqlite3.Error as error:
+        raise RecordError(f"the records cannot be read: {error}") from error
+    unlike = Reason.UNLIKE_ANY_PART.value
+    return [(sequence, math.inf if reason == unlike else distance) for sequence, distance, reason in rows]
+
+
+def effect_of(found: list[tuple[int, float]], *, limit: float, instead_of: float) -> Effect:
+    """What `limit` would say otherwise than `instead_of`; on the limit is still good."""
+    return Effect(
+        parts=len(found),
+        newly_ng=tuple(sequence for sequence, distance in found if limit < distance <= instead_of),
+        newly_ok=tuple(sequence for sequence, distance in found if instead_of < distance <= limit),
     )

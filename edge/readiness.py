@@ -21,7 +21,7 @@ class Readiness:
 
     def __init__(self, *, faults_until_halt: int, unarmed_because: str) -> None:
         """unarmed_because: "" for a station with a valid model."""
-        self._faults_until_halt, self._unarmed_because = faults_until_halt, unarmed_because
+        self._faults_until_halt, self.unarmed_because = faults_until_halt, unarmed_because
         self._faults_in_a_row = 0
         self.halted_because = ""
         self.needs_restart = False
@@ -32,8 +32,8 @@ class Readiness:
         """What stands in the way, None if nothing does. troubles: what others say of themselves at this moment."""
         if self.halted_because:
             return Obstacle(phase=Phase.HALTED, why=self.halted_because)
-        if self._unarmed_because:
-            return Obstacle(phase=Phase.PREOPERATIONAL, why=self._unarmed_because)
+        if self.unarmed_because:
+            return Obstacle(phase=Phase.PREOPERATIONAL, why=self.unarmed_because)
         for trouble in (self.sink_error, *troubles):
             if trouble:
                 return Obstacle(phase=Phase.ERROR, why=trouble)

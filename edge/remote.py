@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from edge.control import MOST_CLIENTS, Answer, Commands
+from edge.control import MOST_CLIENTS, Answer, PlainCommands
 from edge.daemon import Daemon
 from edge.errors import DeviceUnavailable
 from edge.station import Station
@@ -21,7 +21,7 @@ class Fires(Protocol):
         ...
 
 
-def commands_of(daemon: Daemon, station: Station, *, trigger: Fires | None, deadline_ms: float) -> Commands:
+def commands_of(daemon: Daemon, station: Station, *, trigger: Fires | None, deadline_ms: float) -> PlainCommands:
     """Each command as a function. trigger: None where parts announce themselves, and nobody else may."""
     patience_s = LOOP_S + deadline_ms / 1000
     awaited = threading.BoundedSemaphore(MOST_AWAITED)

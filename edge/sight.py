@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from edge.errors import NotJudged
+from edge.errors import DeviceTimeout, NotJudged
 from edge.frame import Frame, Pixels
 from edge.inspection import Inspection
 from edge.interfaces import Camera, Clock, TriggerEvent
@@ -31,8 +31,9 @@ class Sight:
 
     def __init__(self, *, camera: Camera, inspector: Inspects | None, clock: Clock, rules: StationRules) -> None:
         """inspector: None for a station without a valid model."""
-        self._camera, self._inspector, self._clock, self._rules = camera, inspector, clock, rules
+        self._camera, self.inspector, self._clock, self._rules = camera, inspector, clock, rules
         self._worker: Worker[Seen] = Worker(name="inspection")
+        self._looker: Worker[Frame] = Worker(name="look")
         self._overdue: tuple[Part, futures.Future[Seen]] | None = None
         self._previous: Pixels | None = None
 
@@ -69,12 +70,24 @@ class Sight:
         self._overdue = None
         return with_late_end(part, future, now_ns=self._clock.monotonic_ns())
 
+    def look(self, *, timeout_ms: float) -> Frame:
+        """A frame for people, while no part is expected. Raises DeviceTimeout, or what the camera raises."""
+        future = self._looker.submit(
+            lambda: self._camera.capture(not_before_ns=self._clock.monotonic_ns(), timeout_ms=timeout_ms)
+        )
+        try:
+            return future.result(2 * timeout_ms / 1000)
+        except TimeoutError as error:
+            raise DeviceTimeout(f"the camera gave no picture within {2 * timeout_ms:.0f} ms") from error
+
     def close(self) -> None:
         """Let the thread go; does not wait for it. May be called twice."""
         self._worker.close()
+        self._looker.close()
 
     def _look(self, part: Part) -> Seen:
-        if self._inspector is None:  # never admitted; said once more where it counts
+        inspector = self.inspector
+        if inspector is None:  # never admitted; said once more where it counts
             raise NotJudged(Reason.NOT_READY, "there is no model")
         part.step = Reason.CAPTURE_FAILED
         began_ns = self._clock.monotonic_ns()
@@ -85,7 +98,7 @@ class Sight:
             part.stages_ms.append(("capture", (self._clock.monotonic_ns() - began_ns) / 1e6))
         self._check_frame(frame, part.event)
         part.step = Reason.INTERNAL
-        inspection = self._inspector.inspect(frame)
+        inspection = inspector.inspect(frame)
         part.stages_ms += stages_of(inspection)
         return Seen(frame=frame, inspection=inspection)
 

@@ -15,6 +15,7 @@ from dataclasses import replace
 from edge.arrivals import arrived, ask_trigger, verdicts_on_skipped
 from edge.attempt import attempt
 from edge.errors import NotJudged
+from edge.frame import Frame
 from edge.interfaces import Camera, Clock, EndOfLine, Outputs, RecordSink, Trigger, TriggerEvent, Watches
 from edge.readiness import Obstacle, Readiness
 from edge.record import ModelName, Record
@@ -131,6 +132,20 @@ class Station:
     def pause(self, *, is_paused: bool) -> None:
         """Take no parts for a while; those that come all the same are FAULTs."""
         self._readiness.is_paused = is_paused
+
+    @property
+    def is_paused(self) -> bool:
+        """True while a person wants no parts to come."""
+        return self._readiness.is_paused
+
+    def use(self, inspector: Inspects | None, *, unarmed_because: str = "") -> None:
+        """Between parts: have the next ones judged by somebody else; None needs a reason."""
+        self._sight.inspector = inspector
+        self._readiness.unarmed_because = unarmed_because
+
+    def look(self, *, timeout_ms: float) -> Frame:
+        """A frame for people, between parts. Raises DeviceError, or NotJudged if it is not exposed as it should be."""
+        return self._sight.look(timeout_ms=timeout_ms)
 
     def halt(self, why: str, *, needs_restart: bool = False) -> None:
         """Stop taking parts: every wire off, until somebody resets."""

@@ -12,6 +12,7 @@ from edge.history import numbers_between
 from edge.rollups import IMAGING, LEVELS_S, QUANTITIES
 from edge.verdict import Reason
 
+LARGEST_NS = 2**63 - 1
 LONGEST_FINE_S = 60 * 86_400  # beyond this the sums of days are read
 SUMS = """
     SELECT (began_s - :since_s) / :width_s, quantity, sum(number), sum(total), sum(squares), min(least), max(most)
@@ -88,6 +89,13 @@ def points(connection: sqlite3.Connection, *, since_ns: int, until_ns: int, most
     first, last = numbers_between(connection, since_ns, until_ns)
     rows = connection.execute(POINTS, (first, last, since_ns, until_ns, most + 1)).fetchall()
     return None if len(rows) > most else [_point(tuple(row)) for row in rows]
+
+
+def last_points(connection: sqlite3.Connection, *, most: int = 500) -> list[Point]:
+    """The last parts one by one, the oldest first."""
+    newest = connection.execute("SELECT max(sequence) FROM parts").fetchone()[0] or 0
+    rows = connection.execute(POINTS, (newest - most + 1, newest, -LARGEST_NS, LARGEST_NS, most)).fetchall()
+    return [_point(tuple(row)) for row in rows]
 
 
 def level_of(since_s: int, until_s: int) -> int:

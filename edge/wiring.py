@@ -74,6 +74,11 @@ class GpioOutputs(Strict):
         names = ("ok", "ng", "fault", "busy", "ready", "heartbeat")
         return {name: wire for name in names if (wire := getattr(self, name)) is not None}
 
+    @property
+    def testable(self) -> dict[str, str]:
+        """Which wires can be tried, by name, and the line of each; the heartbeat beats by itself."""
+        return {name: wire.line for name, wire in self.wires.items() if name != "heartbeat"}
+
     @model_validator(mode="after")
     def _check_distinct(self) -> Self:
         seen: dict[str, str] = {}
@@ -92,3 +97,8 @@ class SimulatedOutputs(Strict):
 
     is_simulated: ClassVar[bool] = True
     driver: Literal["simulated"]
+
+    @property
+    def testable(self) -> dict[str, str]:
+        """Which wires can be tried, by name, and the line of each."""
+        return dict.fromkeys(("OK", "NG", "FAULT", "busy", "ready"), "simulated")

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
 QUIET = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--mute-audio"),
@@ -40,11 +41,50 @@ class Browser:
             os.close(end)
         self._numbers = count(1)
         self._buffer = b""
+        self.events: list[dict[str, Any]] = []  # what the page said without being asked
         self._session: str | None = None
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
-        self.call("Page.enable")
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.call(f"{domain}.enable")
+
+    def complaints(self) -> list[str]:
+        """What the page has written to the console as errors or warnings, and what it threw, since the start."""
+        self.evaluate("1")  # collects what is on its way
+        found = []
+        for event in self.events:
+            said = event["params"]
+            if event["method"] == "Runtime.exceptionThrown":
+                found.append(str(said["exceptionDetails"]))
+            elif event["method"] == "Log.entryAdded" and said["entry"]["level"] in ("error", "warning"):
+                found.append(f"{said['entry']['text']} {said['entry'].get('url', '')}")
+            elif event["method"] == "Runtime.consoleAPICalled" and said["type"] in ("error", "warning", "assert"):
+                found.append(str(said["args"]))
+        return found
+
+    def requested(self) -> list[str]:
+        """Every address that the page has asked for since the start; what stands in the address itself is none."""
+        self.evaluate("1")
+        sent = [event["params"] for event in self.events if event["method"] == "Network.requestWillBeSent"]
+        return [url for one in sent if not (url := str(one["request"]["url"])).startswith("data:")]
+
+    def accessibility_faults(self) -> list[str]:
+        """What axe-core finds of serious or critical impact on the page as it is, with the first place of each."""
+        self.evaluate(AXE.read_text(encoding="utf-8") + ";0")
+        found = self.evaluate("axe.run({resultTypes: ['violations']}).then((done) => done.violations)")
+        return [
+            f"{fault['id']}: {fault['help']}: {fault['nodes'][0]['html']} {fault['nodes'][0]['failureSummary']}"
+            for fault in found
+            if fault["impact"] in ("serious", "critical")
+        ]
+
+    def press(self, key: str) -> None:
+        """Press one key, such as Tab or Enter."""
+        text = {"text": "\r"} if key == "Enter" else {}
+        code = {"Tab": 9, "Enter": 13, "Escape": 27}[key]
+        for kind in ("keyDown", "keyUp"):
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **text)
 
     def call(self, method: str, *, timeout_s: float = 60.0, **parameters: object) -> Any:
         """Send one command and return its result."""
@@ -59,6 +99,8 @@ class Browser:
             if answer.get("id") == number:
                 assert "error" not in answer, answer
                 return answer["result"]
+            if "method" in answer:
+                self.events.append(answer)
         raise TimeoutError(method)
 
     def open(self, url: str) -> None:

@@ -73,7 +73,8 @@ SHELL = [
         "takt_times",
         "rejudge",
     ),
-    *("grain", "limit_effect", "export"),
+    *("grain", "limit_effect", "export", "moved_limit", "live", "teaching", "set_up", "training_folder"),
+    "usual_range",
 ]
 FACES = ["__init__", "__main__", "commands", "web"]
 LAYERS = {

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge.bundle import Bundle, map_digest
-from edge.database import FILE_NAME, reading
+from edge.database import FILE_NAME
 from edge.drivers.connector import render
 from edge.drivers.connector_part import line_part
 from edge.drivers.onnx import OnnxEmbedder
@@ -17,7 +17,7 @@ from edge.errors import ModelError
 from edge.frame import Frame
 from edge.grain import grain_of, with_grain
 from edge.inspection import Inspection, Inspector
-from edge.limit_effect import effect_of_limit
+from edge.limit_effect import distances, effect_of
 from edge.model_store import name_of
 from edge.picture_store import WORKING_QUALITY, jpeg_of
 from edge.pictures import decode_picture
@@ -182,20 +182,20 @@ def test_effect_of_another_limit_on_the_last_parts(tmp_path: Path) -> None:
         name = ModelName(product="x", serial=1, sha256=model * 32)
         return Record(sequence=number, verdict=verdict, triggered_ns=1, wall_ns=1_800_000_000 * 10**9, model=name)
 
-    distances = [0.5, 1.0, 1.4, 1.6, 1.9, 2.1, 2.5, 3.0]
+    measured = [0.5, 1.0, 1.4, 1.6, 1.9, 2.1, 2.5, 3.0]
     with Recorder(tmp_path, clock=SimulatedClock()) as kept:
-        for number, distance in enumerate(distances, start=1):
+        for number, distance in enumerate(measured, start=1):
             reason = Reason.WITHIN_LIMIT if distance <= 2 else Reason.TOO_FAR
             kept.put(part(number, 1.7 if number == 1 else distance, reason, model="bb" if number == 1 else "aa"))
         kept.put(part(9, 0.1, Reason.UNLIKE_ANY_PART))
         kept.put(Record(sequence=10, verdict=fault(Reason.BLURRED), triggered_ns=1, wall_ns=1))
         assert kept.wait_until_kept(timeout_ms=10_000)
-    with reading(tmp_path) as connection:
-        tighter, wider = effect_of_limit(connection, 1.5), effect_of_limit(connection, 2.2)
-        few = effect_of_limit(connection, 1.5, parts=5)
-    assert (tighter.parts, tighter.ng_now, tighter.ng_then, tighter.more_ng, tighter.fewer_ng) == (8, 4, 6, 2, 0)
-    assert (wider.ng_now, wider.ng_then, wider.more_ng, wider.fewer_ng) == (4, 3, 0, 1)
-    assert (few.parts, few.more_ng) == (5, 1)
+    found = distances(tmp_path, model_sha256="aa" * 32)
+    tighter, wider = effect_of(found, limit=1.5, instead_of=2.0), effect_of(found, limit=2.2, instead_of=2.0)
+    few = effect_of(distances(tmp_path, model_sha256="aa" * 32, most=5), limit=1.5, instead_of=2.0)
+    assert (tighter.parts, tighter.newly_ng, tighter.newly_ok) == (8, (5, 4), ())
+    assert (wider.newly_ng, wider.newly_ok) == ((), (6,))
+    assert (few.parts, few.newly_ng) == (5, (5,))
 
 
 def test_grain_that_a_jpeg_takes_is_given_back(demo_inspector: Inspector) -> None:

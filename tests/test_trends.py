@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import binomtest
 
 from edge import takt_times
-from edge.control_charts import control_limits, ng_share
+from edge.control_charts import ng_share
 from edge.database import reading
 from edge.record import Record
 from edge.rollups import IMAGING, QUANTITIES, bin_begins_ms, bin_of
@@ -136,10 +136,3 @@ def test_share_of_ng_has_wilsons_interval(ng: int, judged: int) -> None:
     expected = binomtest(ng, judged).proportion_ci(0.95, method="wilson")
     assert (found.share, found.low, found.high) == pytest.approx((ng / judged, expected.low, expected.high))
     assert ng_share(0, 0) is None
-
-
-def test_control_limits_are_three_sigmas_by_the_moving_range() -> None:
-    assert control_limits([1.0] * 7) is None
-    found = control_limits([10, 12, 10, 12, 10, 12, 10, 12])
-    assert found is not None
-    assert (found.low, found.centre, found.high) == (11 - 2.66 * 2, 11, 11 + 2.66 * 2)

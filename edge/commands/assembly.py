@@ -11,19 +11,22 @@ from typing import cast
 
 from edge.bundle import Bundle
 from edge.config import DEMO_BUNDLE, StationConfig
-from edge.control import Answer, Commands, Control
+from edge.control import Answer, Control, PlainCommands
 from edge.daemon import Daemon
 from edge.drivers import open_camera, open_embedder, open_outputs, open_trigger
 from edge.drivers.clock import SystemClock
-from edge.errors import BundleError, ModelError
+from edge.errors import BundleError, EdgeError, ModelError
 from edge.heartbeat import Heartbeat
 from edge.inspection import Inspector
 from edge.interfaces import Camera, Outputs
+from edge.manifest import Manifest
 from edge.model_store import arm, name_of, read_bundle
+from edge.moved_limit import check_limit, read_limit
 from edge.notify import Notifier
 from edge.record import ModelName, Record
 from edge.recorder import Recorder
 from edge.remote import Fires, commands_of
+from edge.set_up import Bench, Switches
 from edge.station import Station
 from edge.takt import StationRules
 from edge.watchers import watchers_of
@@ -46,10 +49,11 @@ class Appliance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Armed:
-    """An inspector with its model's name; without a valid model, why there is none."""
+    """An inspector with its model's name. why_not: why it may not judge, or why there is none."""
 
     inspector: Inspector | None = None
     model: ModelName | None = None
+    manifest: Manifest | None = None
     why_not: str = ""
 
 
@@ -84,7 +88,7 @@ def assemble(
         station = Station(
             trigger=trigger,
             camera=camera,
-            inspector=armed.inspector,
+            inspector=None if armed.why_not else armed.inspector,
             outputs=outputs,
             sink=recorder,
             clock=clock,
@@ -106,11 +110,22 @@ def assemble(
         )
         fires = cast(Fires, trigger) if config.trigger.driver == "software" else None
         commands = commands_of(daemon, station, trigger=fires, deadline_ms=config.deadline_ms)
-        stack.enter_context(Control(config.control_path, _with_clock(commands, recorder)))
+        bench = Bench(
+            daemon,
+            station,
+            outputs=cast(Switches, outputs),
+            wires=config.outputs.testable,
+            data=folder,
+            manifest=armed.manifest,
+            model_sha256=armed.model.sha256 if armed.model else "",
+            inspector=armed.inspector,
+            unarmed_because=armed.why_not,
+        )
+        stack.enter_context(Control(config.control_path, {**_with_clock(commands, recorder), **bench.commands()}))
         yield Appliance(daemon=daemon, station=station, camera=camera, outputs=outputs, recorder=recorder)
 
 
-def _with_clock(commands: Commands, recorder: Recorder) -> Commands:
+def _with_clock(commands: PlainCommands, recorder: Recorder) -> PlainCommands:
     """Whoever resets has looked at the clock as well."""
 
     def reset() -> Answer:
@@ -138,7 +153,15 @@ def load_model(config: StationConfig) -> Armed:
     except (BundleError, ModelError) as error:
         log.error("there is no valid model: %s", error)  # noqa: TRY400 - one plain line
         return Armed(why_not=f"there is no valid model: {error}")
-    return Armed(inspector=inspector, model=name_of(bundle))
+    why_not, limit = "", bundle.manifest.limit
+    try:  # after the self-test, which is of the model as it was taught
+        moved = read_limit(Path(config.data), model_sha256=bundle.sha256)
+        if moved is not None:
+            check_limit(moved, calibrated=limit.calibrated)
+            inspector.limit = moved
+    except EdgeError as error:
+        why_not = f"nobody knows which limit is meant: {error}"
+    return Armed(inspector=inspector, model=name_of(bundle), manifest=bundle.manifest, why_not=why_not)
 
 
 def load_inspector(path: Path) -> tuple[Bundle, Inspector]:

@@ -6,6 +6,7 @@ in their place.
 
 import argparse
 import shutil
+import ssl
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from edge.data_folder import is_held
 from edge.database import check_database
 from edge.drivers import open_camera, open_outputs, open_trigger
 from edge.drivers.clock import SystemClock
-from edge.errors import DeviceFault, EdgeError, RecordError
+from edge.errors import ConfigError, DeviceFault, EdgeError, RecordError
 from edge.heartbeat import read_beat
 from edge.machine import check_clock, check_power, check_wires_fall
 from edge.state import Phase
@@ -46,6 +47,7 @@ def run(options: argparse.Namespace) -> int:
     checks: dict[str, Callable[[StationConfig], str]] = {
         "bundle": _bundle,
         **({"core": _core} if is_held(Path(config.data)) else devices),
+        "page": _page,
         "wires": _wires,
         "power": lambda _: check_power(),
         "clock": lambda _: check_clock(Path(edge.__file__).stat().st_mtime),
@@ -123,6 +125,19 @@ def _core(config: StationConfig) -> str:
     if beat.phase not in (Phase.READY, Phase.EXECUTING):
         raise DeviceFault(f"it runs and is not READY: {beat.why or beat.phase}; {stop}")
     return f"it runs and is {beat.phase}, part {beat.sequence}; {stop}"
+
+
+def _page(config: StationConfig) -> str:
+    """Whether its certificate can be used, and who could listen."""
+    web = config.web
+    if web.tls_certificate is None:
+        is_local = web.host in ("localhost", "::1") or web.host.startswith("127.")
+        return f"http, {web.host} port {web.port}{'' if is_local else ': passwords cross the network in the clear'}"
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(web.tls_certificate, web.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"{web.tls_certificate}, {web.tls_key}: no certificate with its key: {error}") from error
+    return f"https, {web.host} port {web.port}"
 
 
 def _wires(config: StationConfig) -> str:

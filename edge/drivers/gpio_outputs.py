@@ -72,6 +72,11 @@ class GpioOutputs(Closable):
             time.sleep(min(left_ns / 1e9, timeout_ms / 1e3))
         return time.monotonic_ns() >= self._shown_at_ns
 
+    def switch(self, wire: str, *, is_on: bool) -> bool:
+        """One wire by name; whether its pin says that it is on now."""
+        self._do(lambda: self._switch(on={wire} if is_on else set(), off={wire}))
+        return wire in self.read()
+
     def read(self) -> frozenset[str]:
         """Which wires are on, as the pins say: ok, ng, fault, busy, ready, heartbeat."""
         return self._do(lambda: self._lines.read())

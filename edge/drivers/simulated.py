@@ -134,6 +134,12 @@ class SimulatedOutputs(Closable):
         self._clear()
         self._switch(outcome.value, True)
 
+    def switch(self, wire: str, *, is_on: bool) -> bool:
+        """One wire by name; whether it is on now."""
+        self._check_open()
+        self._switch(wire, is_on)
+        return wire in self.wires
+
     def wait_until_shown(self, *, timeout_ms: float) -> bool:
         """At once: there are no pulses here, and nobody reads the wires."""
         del timeout_ms

@@ -37,10 +37,11 @@ class Role(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """Who sits at the browser."""
+    """Who sits at the browser. must_change: the password, before anything else."""
 
     name: str
     role: Role
+    must_change: bool = False
 
 
 NOBODY = User(name="", role=Role.VIEWER)
@@ -70,12 +71,13 @@ class Guard:
         self._now = now
 
     def user(self, request: Request) -> User:
-        """Whoever has signed in with this browser, NOBODY after a shift or half an hour without a request."""
+        """Whoever has signed in with this browser, NOBODY after a shift or half an hour without doing anything."""
         session = self._sessions.get(_key(request.cookies.get(COOKIE, "")))
         now = self._now()
         if session is None or now - session.began_s > SESSION_S or now - session.seen_s > IDLE_S:
             return NOBODY
-        session.seen_s = now
+        if request.method not in READING or "text/html" in request.headers.get("accept", ""):
+            session.seen_s = now  # what a page asks of itself again and again is no sign of a person
         return session.user
 
     def token(self, request: Request) -> str:
@@ -115,6 +117,8 @@ class Guard:
         user = self.user(request)
         if user.role < role:
             raise Refused(401, "refused.sign_in") if user is NOBODY else Refused(403, "refused.role")
+        if role > Role.VIEWER and user.must_change:
+            raise Refused(403, "refused.must_change")
 
 
 def needs(role: Role, handler: Handler) -> Handler:

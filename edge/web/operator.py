@@ -1,8 +1,6 @@
-"""What happens now: one page, one stream of news, the pictures. It reads and never writes."""
+"""What happens now: one page, one stream of news, the pictures, and the counters with their reset."""
 
-import json
 from collections.abc import AsyncIterator
-from dataclasses import asdict
 
 import anyio
 from starlette.concurrency import run_in_threadpool
@@ -10,10 +8,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from edge.web.counters import Counters
+from edge.web.guard import Role, needs
+from edge.web.news import POLL_S, News
 from edge.web.site import Site
 
-POLL_S = 0.25
-MOST_VIEWERS = 8
+MOST_VIEWERS = 32
 LONGEST_STREAM_TICKS = 4 * 3600  # an hour; the browser then comes back by itself
 
 
@@ -22,6 +22,8 @@ class Operator:
 
     def __init__(self, site: Site) -> None:
         self._site, self._reader = site, site.reader
+        self.counters = Counters(site)
+        self._news = News(site.reader, self.counters)
         self._viewers = 0
 
     async def index(self, request: Request) -> Response:
@@ -35,8 +37,17 @@ class Operator:
             return PlainTextResponse("there is no picture of this part", status_code=404)
         return Response(content, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
 
+    async def cell_map(self, request: Request) -> Response:
+        """One part's map: a byte a cell, row by row; two headers say how many rows and columns."""
+        found = await run_in_threadpool(self._reader.cell_map, request.path_params["sequence"])
+        if found is None:
+            return PlainTextResponse("there is no map of this part", status_code=404)
+        rows, columns, cells = found
+        headers = {"X-Map-Rows": str(rows), "X-Map-Columns": str(columns), "Cache-Control": "private, max-age=3600"}
+        return Response(cells, media_type="application/octet-stream", headers=headers)
+
     async def events(self, request: Request) -> Response:
-        """News as server-sent events; the id of each part's event is its sequence number."""
+        """News as server-sent events; the id of an event with parts is the last one's sequence number."""
         if self._viewers >= MOST_VIEWERS:
             return PlainTextResponse("too many viewers", status_code=503, headers={"Retry-After": "5"})
         last = request.headers.get("last-event-id", "0")
@@ -49,19 +60,11 @@ class Operator:
         try:
             yield "retry: 1000\n\n"
             for _ in range(LONGEST_STREAM_TICKS):
-                yield _event("station", asdict(await run_in_threadpool(self._reader.station)))
-                for part in await run_in_threadpool(self._reader.news, after=after):
-                    after = part.sequence
-                    yield _event("part", asdict(part), number=part.sequence)
-                yield _event("counts", await run_in_threadpool(self._reader.counts))
+                texts, after = await self._news.after(after)
+                yield texts
                 await anyio.sleep(POLL_S)
         finally:
             self._viewers -= 1
-
-
-def _event(kind: str, data: object, *, number: int | None = None) -> str:
-    identity = "" if number is None else f"id: {number}\n"
-    return f"{identity}event: {kind}\ndata: {json.dumps(data, ensure_ascii=False, allow_nan=False)}\n\n"
 
 
 def routes(site: Site) -> list[Route]:
@@ -71,4 +74,6 @@ def routes(site: Site) -> list[Route]:
         Route("/", room.index),
         Route("/events", room.events),
         Route("/picture/{sequence:int}", room.picture),
+        Route("/part/{sequence:int}/map", room.cell_map),
+        Route("/counters/reset", needs(Role.OPERATOR, room.counters.reset), methods=["POST"]),
     ]

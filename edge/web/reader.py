@@ -3,10 +3,10 @@
 import sqlite3
 import threading
 import time
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.counters import Counts, ShiftCounter
 from edge.database import FILE_NAME, open_current
 from edge.errors import RecordError
 from edge.heartbeat import Beat, read_beat
@@ -22,15 +22,18 @@ NEWS = """
             OR (SELECT 1 FROM pictures AS seen WHERE seen.sequence = parts.sequence) IS NOT NULL AS has_picture
     FROM parts WHERE sequence > ? ORDER BY sequence DESC LIMIT ?
 """
-COUNT = "SELECT outcome, count(*), max(sequence) FROM parts WHERE sequence > ? GROUP BY outcome"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartView:
-    """One part as the page shows it. cell: (row, column) of grid (rows, columns). wall_ms: since 1970, UTC."""
+    """One part as the page shows it. cell: (row, column) of grid (rows, columns). wall_ms: since 1970, UTC.
+
+    time: of day, in the station's own time zone.
+    """
 
     sequence: int
     wall_ms: float
+    time: str
     outcome: str
     reason: str
     detail: str
@@ -47,9 +50,13 @@ class PartView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StationView:
-    """The station as the page shows it. is_alive: False when the core is silent, or its line hangs."""
+    """The station as the page shows it. is_alive: False when the core is silent, or its line hangs.
+
+    wall_ms: what its clock shows now.
+    """
 
     is_alive: bool
+    wall_ms: float
     phase: str
     why: str
     station: str
@@ -67,20 +74,25 @@ class Reader:
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
-        self._counts: Counter[str] = Counter()
-        self._counted_to = 0
+        self._counter = ShiftCounter()
 
     def news(self, *, after: int) -> list[PartView]:
         """The last parts beyond a sequence number, oldest first; none while there is no database."""
         return [_part_view(row) for row in reversed(self._rows(NEWS, after, MOST_PARTS))]
 
-    def counts(self) -> dict[str, int]:
-        """How many parts had each outcome, of all that are recorded."""
+    def counts(self, *, since_ns: int, after: int = 0) -> Counts:
+        """What came since a moment of the wall clock and a part's number; nothing while there is no database."""
         with self._lock:
-            for outcome, number, last in self._rows_locked(COUNT, self._counted_to):
-                self._counts[outcome] += number
-                self._counted_to = max(self._counted_to, last)
-            return dict(self._counts)
+            try:
+                return self._counter.counts(self._connected(), since_ns=since_ns, after=after)
+            except (sqlite3.Error, OSError, RecordError):
+                self._forget()
+                return Counts()
+
+    def newest(self) -> int:
+        """The last part's number, 0 without any."""
+        rows = self._rows("SELECT max(sequence) AS newest FROM parts")
+        return int(rows[0]["newest"] or 0) if rows else 0
 
     def picture(self, sequence: int) -> bytes | None:
         """A part's working picture as JPEG, the whole one where there is no other; None if it has none, or no more."""
@@ -98,6 +110,14 @@ class Reader:
             return (self._folder / rows[0]["path"]).read_bytes() if rows else None
         except OSError:
             return None
+
+    def cell_map(self, sequence: int) -> tuple[int, int, bytes] | None:
+        """Rows, columns and cells of a part's map, row by row; None if it has none."""
+        if sequence > LARGEST_SEQUENCE:
+            return None
+        query = "SELECT map_rows, map_columns, levels FROM parts JOIN maps USING (sequence) WHERE sequence = ?"
+        rows = self._rows(query, sequence)
+        return tuple(rows[0]) if rows else None
 
     def station(self) -> StationView:
         """What the core last said of itself."""
@@ -126,8 +146,7 @@ class Reader:
         if self._connection is not None:
             self._connection.close()
         self._connection = None
-        self._counts.clear()
-        self._counted_to = 0
+        self._counter = ShiftCounter()
 
     def close(self) -> None:
         """Let go of the database."""
@@ -140,6 +159,7 @@ def _part_view(row: sqlite3.Row) -> PartView:
     return PartView(
         sequence=row["sequence"],
         wall_ms=row["wall_ns"] / 1e6,
+        time=time.strftime("%H:%M:%S", time.localtime(row["wall_ns"] / 1e9)),
         outcome=row["outcome"],
         reason=row["reason"],
         detail=row["detail"],
@@ -159,6 +179,7 @@ def _station_view(beat: Beat | None) -> StationView:
     is_alive = beat is not None and beat.is_alive(now_ns=time.monotonic_ns(), stale_ms=STALE_MS)
     return StationView(
         is_alive=is_alive,
+        wall_ms=time.time() * 1000,
         phase=beat.phase if beat else "",
         why=beat.why if beat else "",
         station=beat.station if beat else "",

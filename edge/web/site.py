@@ -6,10 +6,11 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, Response
 
 from edge.config import StationConfig
-from edge.web.guard import COOKIE, Guard
+from edge.web.desk import Desk
+from edge.web.guard import COOKIE, Guard, Role
 from edge.web.language import language_of, words
 from edge.web.reader import Reader
 
@@ -38,6 +39,7 @@ class Site:
 
     config: StationConfig
     reader: Reader
+    desk: Desk
     guard: Guard = field(default_factory=Guard)
     rooms: list[Room] = field(default_factory=list)
     templates: Environment = field(default_factory=_templates)
@@ -66,6 +68,7 @@ class Site:
             rooms=self.rooms,
             here=request.url.path,
             user=self.guard.user(request),
+            Role=Role,
             token=self.guard.token_of(cookie),
             **values,
         )
@@ -74,6 +77,7 @@ class Site:
             self.give_cookie(answer, cookie)
         return answer
 
-    def give_cookie(self, answer: HTMLResponse, cookie: str) -> None:
+    def give_cookie(self, answer: Response, cookie: str) -> None:
         """Only this page gets it back, no script reads it, and no other site's request carries it."""
-        answer.set_cookie(COOKIE, cookie, httponly=True, samesite="strict", path="/")
+        is_secure = self.config.web.tls_certificate is not None
+        answer.set_cookie(COOKIE, cookie, httponly=True, samesite="strict", path="/", secure=is_secure)
