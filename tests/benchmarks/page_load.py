@@ -113,6 +113,15 @@ def attach(port: int) -> None:
     asyncio.run(everybody())
 
 
+def wait_until_served(port: int) -> None:
+    """Raises RuntimeError if the page does not come up."""
+    for _ in range(1200):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.1)
+    raise RuntimeError("the page does not answer")
+
+
 @contextmanager
 def page(config: Path, port: int) -> Iterator[None]:
     """`edge web` with all its clients."""
@@ -120,16 +129,14 @@ def page(config: Path, port: int) -> Iterator[None]:
     web = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     clients = multiprocessing.Process(target=attach, args=(port,), daemon=True)
     try:
-        for _ in range(200):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.2):
-                break
-            time.sleep(0.1)
+        wait_until_served(port)
         clients.start()
         yield
         if not clients.is_alive() or web.poll() is not None:
             raise RuntimeError("the page or its clients have ended: nothing was measured")
     finally:
-        clients.kill()
+        if clients.pid is not None:
+            clients.kill()
         web.terminate()
         web.wait(10)
 
