@@ -1,6 +1,7 @@
 """Every page in a real browser, in both languages and three sizes: whole, quiet, accessible, and asking nobody else."""
 
 import math
+import os
 import time
 from collections.abc import Iterator
 
@@ -76,18 +77,19 @@ def test_page_is_whole_quiet_and_accessible(
     small = f"[...document.querySelectorAll('{TOUCHED}')].filter((one) => one.offsetParent && "
     small += "one.getBoundingClientRect().height < 44).map((one) => one.outerHTML)"
     assert browser.evaluate(small) == [], "too small for a finger"
-    assert first_paint_ms(browser) < 1000
+    weight = "performance.getEntriesByType('resource').filter((one) => ['link', 'script'].includes(one.initiatorType))"
+    assert (
+        browser.evaluate(f"{weight}.reduce((sum, one) => sum + one.decodedBodySize, 0)") < 150_000
+    )  # before it paints
 
 
-def first_paint_ms(browser: Browser) -> float:
-    """From the click to the first picture; the best of three, for other programs run here too."""
-    painted = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
-    found = [browser.wait_for(painted)]
-    while found[-1] >= 1000 and len(found) < 3:
-        browser.call("Page.reload", ignoreCache=True)
-        time.sleep(0.5)
-        found.append(browser.wait_for(painted))
-    return min(found)
+@pytest.mark.parametrize("page", TITLES)
+def test_page_is_painted_within_a_second(address: str, desktop: Browser, page: str) -> None:
+    if os.getloadavg()[0] > (os.cpu_count() or 1):
+        pytest.skip(f"the machine is too busy for a time to mean anything (load {os.getloadavg()[0]:.0f})")
+    desktop.open(address + page)
+    painted_ms = desktop.wait_for("performance.getEntriesByName('first-contentful-paint')[0]?.startTime")
+    assert painted_ms < 1000
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
