@@ -103,6 +103,16 @@ class Browser:
                 self.events.append(answer)
         raise TimeoutError(method)
 
+    def begin_anew(self, url: str, *, width: int, height: int, language: str) -> None:
+        """As if it had just been started with this window and language: nothing is left of what it knew of the site."""
+        self.call("Network.clearBrowserCookies")
+        self.call("Storage.clearDataForOrigin", origin=url, storageTypes="all")
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        self.call("Network.setExtraHTTPHeaders", headers={"Accept-Language": language})
+        self.open("about:blank")
+        self.wait_for("location.href === 'about:blank'")
+        self.events.clear()
+
     def open(self, url: str) -> None:
         """Go to an address; does not wait for it."""
         self.call("Page.navigate", url=url)

@@ -1,9 +1,9 @@
 """Every page in a real browser, in both languages and three sizes: whole, quiet, accessible, and asking nobody else."""
 
 import math
+import os
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -40,23 +40,31 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield found.rstrip("/")
 
 
-@pytest.fixture(scope="module", params=[(size, language) for size in SIZES for language in ("en", "ja")], ids="-".join)
-def window(
-    request: pytest.FixtureRequest, address: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Browser, str]]:
-    size, language = request.param
-    width, height = SIZES[size]
-    profile = tmp_path_factory.mktemp("profile")
-    with Browser(profile, width=width, height=height, language=language) as browser:
-        browser.open(f"{address}/sign-in")  # a cold browser's start is none of the pages' time
+@pytest.fixture(scope="module")
+def only_browser(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One for all tests: it takes longer to start than the pages take."""
+    with Browser(tmp_path_factory.mktemp("profile")) as browser:
+        browser.open(f"{address}/sign-in")
         browser.wait_for("document.readyState === 'complete' && location.pathname === '/sign-in'")
-        yield browser, language
+        yield browser
+
+
+@pytest.fixture
+def desktop(address: str, only_browser: Browser) -> Browser:
+    width, height = SIZES["desktop"]
+    only_browser.begin_anew(address, width=width, height=height, language="en")
+    return only_browser
 
 
 @pytest.mark.parametrize("page", TITLES)
-def test_page_is_whole_quiet_and_accessible(address: str, window: tuple[Browser, str], page: str) -> None:
-    browser, language = window
-    browser.events.clear()
+@pytest.mark.parametrize("language", ["en", "ja"])
+@pytest.mark.parametrize("size", SIZES)
+def test_page_is_whole_quiet_and_accessible(
+    address: str, only_browser: Browser, size: str, language: str, page: str
+) -> None:
+    browser = only_browser
+    width, height = SIZES[size]
+    browser.begin_anew(address, width=width, height=height, language=language)
     browser.open(address + page)
     browser.wait_for("document.readyState === 'complete'")
     browser.wait_for(IS_DRAWN.get(page.split("?")[0], "true"))
@@ -69,108 +77,108 @@ def test_page_is_whole_quiet_and_accessible(address: str, window: tuple[Browser,
     small = f"[...document.querySelectorAll('{TOUCHED}')].filter((one) => one.offsetParent && "
     small += "one.getBoundingClientRect().height < 44).map((one) => one.outerHTML)"
     assert browser.evaluate(small) == [], "too small for a finger"
-    assert first_paint_ms(browser) < 1000
+    weight = "performance.getEntriesByType('resource').filter((one) => ['link', 'script'].includes(one.initiatorType))"
+    assert (
+        browser.evaluate(f"{weight}.reduce((sum, one) => sum + one.decodedBodySize, 0)") < 150_000
+    )  # before it paints
 
 
-def first_paint_ms(browser: Browser) -> float:
-    """From the click to the first picture; the best of three, for other programs run here too."""
-    painted = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
-    found = [browser.wait_for(painted)]
-    while found[-1] >= 1000 and len(found) < 3:
-        browser.call("Page.reload", ignoreCache=True)
-        time.sleep(0.5)
-        found.append(browser.wait_for(painted))
-    return min(found)
+@pytest.mark.parametrize("page", TITLES)
+def test_page_is_painted_within_a_second(address: str, desktop: Browser, page: str) -> None:
+    if os.getloadavg()[0] > (os.cpu_count() or 1):
+        pytest.skip(f"the machine is too busy for a time to mean anything (load {os.getloadavg()[0]:.0f})")
+    desktop.open(address + page)
+    painted_ms = desktop.wait_for("performance.getEntriesByName('first-contentful-paint')[0]?.startTime")
+    assert painted_ms < 1000
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
 @pytest.mark.parametrize("outcome", ["OK", "NG", "FAULT", "STALE", "NOT_READY"])
 def test_on_a_panel_every_verdict_fits_and_its_word_is_read_from_five_metres(
-    address: str, tmp_path: Path, outcome: str, language: str
+    address: str, only_browser: Browser, outcome: str, language: str
 ) -> None:
     width, height = SIZES["panel"]
-    with Browser(tmp_path, width=width, height=height, language=language) as browser:
-        browser.open(address + "/")
-        browser.wait_for(IS_DRAWN["/"])
-        # What the page does of itself every quarter of a second, with another outcome; the station's own is OK here.
-        browser.evaluate(f"call = () => '{outcome}'; last = {{...last, outcome: '{outcome}', label: 'scratched'}}; 0")
-        browser.wait_for(f"document.getElementById('verdict').dataset.outcome === '{outcome}'")
-        size = "parseFloat(getComputedStyle(document.getElementById('verdict-word')).fontSize)"
-        is_latin = browser.evaluate("document.getElementById('verdict-word').textContent").isascii()
-        letters_mm = LETTER_HEIGHT[is_latin] * browser.evaluate(size) * PANEL_WIDTH_MM / width
-        minutes_of_arc = math.degrees(letters_mm / 5000) * 60
-        assert minutes_of_arc >= (10 if outcome in ("OK", "NG", "FAULT") else 7)  # good eyes need 5
-        inside = "(() => {const a = document.getElementById('verdict').getBoundingClientRect();"
-        inside += "return [...document.querySelectorAll('#verdict h2, #verdict p')].every((one) => {"
-        inside += "const b = one.getBoundingClientRect(); return b.height === 0 ||"
-        inside += "(b.left >= a.left && b.right <= a.right && b.top >= a.top && b.bottom <= a.bottom)})})()"
-        assert browser.evaluate(inside)
-        assert browser.evaluate("document.documentElement.scrollHeight <= innerHeight"), "a panel never scrolls"
+    browser = only_browser
+    browser.begin_anew(address, width=width, height=height, language=language)
+    browser.open(address + "/")
+    browser.wait_for(IS_DRAWN["/"])
+    # What the page does of itself every quarter of a second, with another outcome; the station's own is OK here.
+    browser.evaluate(f"call = () => '{outcome}'; last = {{...last, outcome: '{outcome}', label: 'scratched'}}; 0")
+    browser.wait_for(f"document.getElementById('verdict').dataset.outcome === '{outcome}'")
+    size = "parseFloat(getComputedStyle(document.getElementById('verdict-word')).fontSize)"
+    is_latin = browser.evaluate("document.getElementById('verdict-word').textContent").isascii()
+    letters_mm = LETTER_HEIGHT[is_latin] * browser.evaluate(size) * PANEL_WIDTH_MM / width
+    minutes_of_arc = math.degrees(letters_mm / 5000) * 60
+    assert minutes_of_arc >= (10 if outcome in ("OK", "NG", "FAULT") else 7)  # good eyes need 5
+    inside = "(() => {const a = document.getElementById('verdict').getBoundingClientRect();"
+    inside += "return [...document.querySelectorAll('#verdict h2, #verdict p')].every((one) => {"
+    inside += "const b = one.getBoundingClientRect(); return b.height === 0 ||"
+    inside += "(b.left >= a.left && b.right <= a.right && b.top >= a.top && b.bottom <= a.bottom)})})()"
+    assert browser.evaluate(inside)
+    assert browser.evaluate("document.documentElement.scrollHeight <= innerHeight"), "a panel never scrolls"
 
 
-def test_keys_alone_reach_everything_and_show_where_they_are(address: str, tmp_path: Path) -> None:
-    with Browser(tmp_path, width=1280, height=800) as browser:
-        browser.open(address + "/history")
-        browser.wait_for("document.readyState === 'complete'")
-        seen = []
-        for _ in range(14):
-            browser.press("Tab")
-            seen.append(browser.evaluate("document.activeElement.textContent.trim().slice(0, 20)"))
-            outline = browser.evaluate("getComputedStyle(document.activeElement).outlineStyle")
-            assert outline != "none", seen
-        for name in ("Now", "History", "Trends", "Sign in", "日本語", "NG", "Search"):
-            assert name in seen, seen
-        browser.evaluate("[...document.querySelectorAll('#quick a')].find((one) => one.textContent === 'NG').focus()")
-        browser.press("Enter")
-        browser.wait_for("location.search === '?outcome=NG' && document.readyState === 'complete'")
-        assert browser.evaluate("document.querySelectorAll('#parts li:not([data-outcome=NG])').length") == 0
+def test_keys_alone_reach_everything_and_show_where_they_are(address: str, desktop: Browser) -> None:
+    browser = desktop
+    browser.open(address + "/history")
+    browser.wait_for("document.readyState === 'complete'")
+    seen = []
+    for _ in range(14):
+        browser.press("Tab")
+        seen.append(browser.evaluate("document.activeElement.textContent.trim().slice(0, 20)"))
+        outline = browser.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert outline != "none", seen
+    for name in ("Now", "History", "Trends", "Sign in", "日本語", "NG", "Search"):
+        assert name in seen, seen
+    browser.evaluate("[...document.querySelectorAll('#quick a')].find((one) => one.textContent === 'NG').focus()")
+    browser.press("Enter")
+    browser.wait_for("location.search === '?outcome=NG' && document.readyState === 'complete'")
+    assert browser.evaluate("document.querySelectorAll('#parts li:not([data-outcome=NG])').length") == 0
 
 
-def test_operator_signs_in_corrects_a_part_and_finds_it_again(address: str, tmp_path: Path) -> None:
-    with Browser(tmp_path, width=800, height=480) as browser:
-        browser.open(address + "/sign-in?next=/part/50")
-        browser.wait_for("document.querySelector('input[name=password]') !== null")
-        name, password = OPERATOR
-        browser.evaluate(
-            f"document.querySelector('input[name=name]').value = '{name}';"
-            f"document.querySelector('input[name=password]').value = '{password}';"
-            "document.querySelector('main form').requestSubmit(); 0"
-        )
-        browser.wait_for("location.pathname === '/part/50' && document.querySelector('#corrections button') !== null")
-        assert browser.accessibility_faults() == []
-        browser.evaluate("document.querySelector('#corrections button[value=bad]').click()")
-        browser.wait_for("location.hash === '#corrections' && document.querySelector('#corrections .tag') !== null")
-        assert browser.evaluate("document.querySelector('#corrections .tag').textContent") == "it was bad"
-        browser.open(address + "/history?said=any")
-        browser.wait_for("document.querySelectorAll('#parts li').length === 1")
-        assert browser.complaints() == []
+def test_operator_signs_in_corrects_a_part_and_finds_it_again(address: str, desktop: Browser) -> None:
+    browser = desktop
+    browser.open(address + "/sign-in?next=/part/50")
+    browser.wait_for("document.querySelector('input[name=password]') !== null")
+    name, password = OPERATOR
+    browser.evaluate(
+        f"document.querySelector('input[name=name]').value = '{name}';"
+        f"document.querySelector('input[name=password]').value = '{password}';"
+        "document.querySelector('main form').requestSubmit(); 0"
+    )
+    browser.wait_for("location.pathname === '/part/50' && document.querySelector('#corrections button') !== null")
+    assert browser.accessibility_faults() == []
+    browser.evaluate("document.querySelector('#corrections button[value=bad]').click()")
+    browser.wait_for("location.hash === '#corrections' && document.querySelector('#corrections .tag') !== null")
+    assert browser.evaluate("document.querySelector('#corrections .tag').textContent") == "it was bad"
+    browser.open(address + "/history?said=any")
+    browser.wait_for("document.querySelectorAll('#parts li').length === 1")
+    assert browser.complaints() == []
 
 
-def test_verdict_alone_fills_the_window_and_stays_so(address: str, tmp_path: Path) -> None:
-    with Browser(tmp_path, width=1280, height=800) as browser:
-        browser.open(address + "/")
-        browser.wait_for(IS_DRAWN["/"])
-        browser.evaluate("document.getElementById('enlarge').click()")
-        width = "document.getElementById('verdict').getBoundingClientRect().width"
-        assert browser.evaluate(width) > 1200
-        browser.open(address + "/")
-        browser.wait_for(f"document.readyState === 'complete' && {width} > 1200")
+def test_verdict_alone_fills_the_window_and_stays_so(address: str, desktop: Browser) -> None:
+    browser = desktop
+    browser.open(address + "/")
+    browser.wait_for(IS_DRAWN["/"])
+    browser.evaluate("document.getElementById('enlarge').click()")
+    width = "document.getElementById('verdict').getBoundingClientRect().width"
+    assert browser.evaluate(width) > 1200
+    browser.open(address + "/")
+    browser.wait_for(f"document.readyState === 'complete' && {width} > 1200")
 
 
-def test_cells_are_coloured_on_one_fixed_scale_so_that_good_parts_stay_clear(address: str, tmp_path: Path) -> None:
-    with Browser(tmp_path, width=1280, height=800) as browser:
-        browser.open(address + "/part/100")
-        browser.wait_for(IS_DRAWN["/part/100"])
-        shown = (
-            "[...{{rows: 2, columns: 2, levels: new Uint8Array({})}}.levels].map(colourOf).map((rgba) => rgba[3] > 0)"
-        )
-        calm, far = [0, 42, 100, 113], [113, 114, 200, 255]  # 5 deviations are level 113
-        assert browser.evaluate(shown.format(calm)) == [False, False, False, True]
-        assert browser.evaluate(shown.format(far)) == [True, True, True, True]
-        path = "outlinePath({{rows: 4, columns: 5, levels: new Uint8Array({})}})"
-        one = [0] * 20
-        one[7] = 200  # row 1, column 2: with a cell of room, rows 0 to 2 and columns 1 to 3
-        found = browser.evaluate(path.format(one))
-        assert found.count("M") == 12
-        assert "M1 0h1" in found
-        assert "M3 3h1" in found
+def test_cells_are_coloured_on_one_fixed_scale_so_that_good_parts_stay_clear(address: str, desktop: Browser) -> None:
+    browser = desktop
+    browser.open(address + "/part/100")
+    browser.wait_for(IS_DRAWN["/part/100"])
+    shown = "[...{{rows: 2, columns: 2, levels: new Uint8Array({})}}.levels].map(colourOf).map((rgba) => rgba[3] > 0)"
+    calm, far = [0, 42, 100, 113], [113, 114, 200, 255]  # 5 deviations are level 113
+    assert browser.evaluate(shown.format(calm)) == [False, False, False, True]
+    assert browser.evaluate(shown.format(far)) == [True, True, True, True]
+    path = "outlinePath({{rows: 4, columns: 5, levels: new Uint8Array({})}})"
+    one = [0] * 20
+    one[7] = 200  # row 1, column 2: with a cell of room, rows 0 to 2 and columns 1 to 3
+    found = browser.evaluate(path.format(one))
+    assert found.count("M") == 12
+    assert "M1 0h1" in found
+    assert "M3 3h1" in found
