@@ -63,15 +63,19 @@ def test_the_learned_part_may_turn_the_embedding_anywhere() -> None:
     assert (embedding > 0).any()
 
 
-def test_naming_turns_the_embedding_of_strong_defects_too_and_leaves_its_length() -> None:
+def test_naming_turns_what_lies_beyond_good_parts_and_leaves_every_length() -> None:
     torch.manual_seed(0)
-    plain, naming = EmbeddingNet(GRID, (32, 32)), EmbeddingNet(GRID, (32, 32), names_defects=True)
-    naming.load_state_dict(plain.state_dict())
-    maps = torch.rand(8, GRID.cells)  # cells of up to 15 deviations
-    with torch.no_grad():
-        before, after = plain(maps), naming(maps)
-    torch.testing.assert_close(after.norm(dim=1), before.norm(dim=1), rtol=1e-3, atol=0)
-    assert nn.functional.cosine_similarity(before, after).max() < 0.95
+    naming, unnamed = EmbeddingNet(GRID, (32, 32), names_defects=True), EmbeddingNet(GRID, (32, 32))
+    unnamed.load_state_dict(naming.state_dict())
+    unnamed.learned_share.data.fill_(0.0)
+    for strongest, turns in ((3.8, False), (5.0, True), (14.0, True)):
+        sigmas = torch.zeros(8, GRID.cells)
+        sigmas[torch.arange(8), 100 * torch.arange(8)] = strongest
+        with torch.no_grad():
+            before, after = unnamed(levels_of(sigmas)), naming(levels_of(sigmas))
+        torch.testing.assert_close(after.norm(dim=1), before.norm(dim=1), rtol=1e-3, atol=0)
+        alike = nn.functional.cosine_similarity(before, after)
+        assert (alike < 0.95).all() if turns else (alike > 0.9999).all()
 
 
 def test_the_head_gives_log_probabilities() -> None:

@@ -38,15 +38,17 @@ def to_onnx(network: EmbeddingNet) -> bytes:
             learned = graph.node("PRelu", learned, _array(layer.weight))
         else:
             raise ExportError(f"a layer of the kind {type(layer).__name__} cannot be exported")
-    summed = graph.node("Add", fixed, graph.node("Mul", learned, float(network.learned_share.detach())))
-    length = graph.length_of(summed)
-    direction = graph.node("Div", summed, length)
+    if not network.names_defects:
+        fixed = graph.node("Add", fixed, graph.node("Mul", learned, float(network.learned_share.detach())))
+    length = graph.length_of(fixed)
+    direction, strength = graph.node("Div", fixed, length), graph.node("Pow", length, 1 / ORDER)
     if network.names_defects:
-        turn = graph.node("Div", learned, graph.length_of(learned))
-        direction = graph.node("Add", direction, graph.node("Mul", turn, float(network.naming_share.detach())))
+        beyond_good = graph.node("Relu", graph.node("Sub", 1.0, graph.node("Div", 1.0, strength)))
+        share = graph.node("Mul", beyond_good, float(network.naming_share.detach()))
+        turn = graph.node("Mul", graph.node("Div", learned, graph.length_of(learned)), share)
+        direction = graph.node("Add", direction, turn)
         direction = graph.node("Div", direction, graph.length_of(direction))
-    root = graph.node("Mul", graph.node("Pow", length, 1 / ORDER), EMBEDDING_SCALE)
-    graph.node("Mul", direction, root, output="embedding")
+    graph.node("Mul", direction, graph.node("Mul", strength, EMBEDDING_SCALE), output="embedding")
     cells = network.regions.shape[0]
     model = helper.make_model(
         helper.make_graph(

@@ -15,7 +15,7 @@ EMBEDDING_SCALE = 10.0  # an embedding's usual length
 REGION_ROWS, REGION_COLUMNS = 8, 16
 REGION_SPREAD = 0.5  # of the distance between regions
 LEARNED_SHARE = 0.01  # of the learned part in the length, to begin with
-NAMING_SHARE = 1.0  # of the learned part in the direction, where there are kinds of defects to name
+NAMING_SHARE = 3.0  # of the learned part in the direction, where there are kinds of defects to name
 
 
 class EmbeddingNet(nn.Module):
@@ -26,8 +26,9 @@ class EmbeddingNet(nn.Module):
     to it; and the length of the sum, not its direction, has its twelfth root taken, so that distances stay proportional
     to deviations. Our reading of the higher-order distance that the client's documents wish for.
 
-    The fixed part says where a defect is, not which; with defects to name, the MLP turns the direction as well, however
-    strong the defect is, and leaves the length as it is.
+    The fixed part says where a defect is, not which. With defects to name the MLP turns the direction instead, the more
+    the farther a part lies beyond what good parts reach, and leaves the length alone: what it learned by heart of some
+    good parts would only put others farther off.
     """
 
     def __init__(self, grid: Grid, hidden: tuple[int, ...], *, names_defects: bool = False) -> None:
@@ -38,7 +39,7 @@ class EmbeddingNet(nn.Module):
         for inputs, outputs in pairwise((grid.cells, *hidden)):
             layers += [nn.Linear(inputs, outputs), nn.PReLU()]
         self.layers = nn.Sequential(*layers, nn.Linear(hidden[-1], EMBEDDING_SIZE))
-        self.learned_share = nn.Parameter(torch.tensor(LEARNED_SHARE))
+        self.learned_share = nn.Parameter(torch.tensor(LEARNED_SHARE), requires_grad=not names_defects)
         self.regions: torch.Tensor
         self.register_buffer("regions", regions_of(grid))
 
@@ -47,13 +48,15 @@ class EmbeddingNet(nn.Module):
         sigmas = torch.relu(maps * (CEILING_SIGMA - FLOOR_SIGMA) + FLOOR_SIGMA) / STRONG_SIGMA  # (N, cells)
         fixed = sigmas.pow(ORDER) @ self.regions  # (N, 128)
         learned: torch.Tensor = self.layers(sigmas.square())  # (N, 128)
-        summed = fixed + self.learned_share * learned
-        length = length_of(summed)  # (N, 1)
-        direction = summed / length
+        if not self.names_defects:
+            fixed = fixed + self.learned_share * learned
+        length = length_of(fixed)  # (N, 1)
+        direction, strength = fixed / length, length.pow(1 / ORDER)
         if self.names_defects:
-            direction = direction + self.naming_share * learned / length_of(learned)
+            beyond_good = torch.relu(1 - 1 / strength)
+            direction = direction + self.naming_share * beyond_good * learned / length_of(learned)
             direction = direction / length_of(direction)
-        return EMBEDDING_SCALE * direction * length.pow(1 / ORDER)
+        return EMBEDDING_SCALE * direction * strength
 
 
 SMALLEST_LENGTH = 0.01

@@ -46,7 +46,8 @@ STATION = """
 station: load
 bundle: demo
 data: {data}
-deadline_ms: 500
+deadline_ms: 5000
+faults_until_halt: 1000
 camera: {{driver: folder, path: {pictures}, repeat: true}}
 trigger: {{driver: interval, interval_ms: {interval}, waits_for_ready: false}}
 outputs: {{driver: simulated}}
