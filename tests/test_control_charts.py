@@ -4,7 +4,7 @@ import math
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from edge.control_charts import (
@@ -65,6 +65,7 @@ def test_steps_with_few_parts_are_passed_over() -> None:
     assert departure([*steps(16, 16), *steps(10, number=LEAST_PARTS - 1)], limits) == 1
 
 
+@settings(deadline=None)
 @given(some.integers(1, 60), some.floats(0.001, 0.999), some.data())
 def test_unusually_many_is_the_binomial_tail(number: int, share: float, data: some.DataObject) -> None:
     count = data.draw(some.integers(0, number))
