@@ -316,10 +316,8 @@ def test_demo_on_a_port_that_is_taken_says_so(capsys: pytest.CaptureFixture[str]
 def test_check_of_a_sound_station_has_one_line_for_each_part(station: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--config", str(station)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[:2] for line in lines] == [
-        ["ok", name]
-        for name in ("config", "bundle", "camera", "trigger", "outputs", "wires", "power", "clock", "data", "database")
-    ]
+    named = ["config", "bundle", "camera", "trigger", "outputs", "page", "wires", "power", "clock", "data", "database"]
+    assert [line.split()[:2] for line in lines] == [["ok", name] for name in named]
     assert not (station.parent / "data").exists()
 
 

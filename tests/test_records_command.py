@@ -32,7 +32,7 @@ NUMBER = 120
 @pytest.fixture
 def station(tmp_path: Path) -> Path:
     file = tmp_path / "station.yaml"
-    file.write_text(STATION.format(data=tmp_path / "data"), encoding="utf-8")
+    file.write_text(STATION.format(data=tmp_path / "data") + "trigger: {driver: interval}\n", encoding="utf-8")
     return file
 
 
