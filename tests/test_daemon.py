@@ -43,18 +43,19 @@ def test_every_part_of_the_line_is_judged_and_recorded_in_order(tmp_path: Path) 
 def test_ten_thousand_triggers_in_a_row_are_ten_thousand_verdicts_and_no_growth(tmp_path: Path) -> None:
     bench = line_of(10_000, {"inspector": FakeInspector("OK", "NG")})
     numbers: list[int] = []
-    resident: list[int] = []
+    resident: dict[int, int] = {}
 
     def keep(record: Record) -> None:
         numbers.append(record.sequence)
         if record.sequence in (1000, 10_000):
-            resident.append(int(Path("/proc/self/statm").read_text().split()[1]) * 4096)
+            resident[record.sequence] = int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
     bench.sink.put = keep  # type: ignore[method-assign]
     bench.sink.begin = lambda sequence: None  # type: ignore[method-assign]
     daemon_on(bench, tmp_path).run()
-    assert numbers == list(range(1, 10_001))
-    assert resident[1] - resident[0] < 8e6
+    # A busy machine may be late with one: then its record comes again when its numbers are known, and replaces the first.
+    assert list(dict.fromkeys(numbers)) == list(range(1, 10_001))
+    assert resident[10_000] - resident[1000] < 8e6
     assert bench.outputs.wires == set()
 
 
