@@ -53,7 +53,7 @@ def test_ten_thousand_triggers_in_a_row_are_ten_thousand_verdicts_and_no_growth(
     bench.sink.put = keep  # type: ignore[method-assign]
     bench.sink.begin = lambda sequence: None  # type: ignore[method-assign]
     daemon_on(bench, tmp_path).run()
-    # A busy machine may be late with one: then its record comes again when its numbers are known, and replaces the first.
+    # A busy machine may be late with one: its record comes again when its numbers are known, and replaces the first.
     assert list(dict.fromkeys(numbers)) == list(range(1, 10_001))
     assert resident[10_000] - resident[1000] < 8e6
     assert bench.outputs.wires == set()
