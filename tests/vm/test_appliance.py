@@ -336,7 +336,7 @@ def test_a_clock_that_jumps_an_hour_does_not_disturb_a_part(ready: Machine) -> N
 def test_power_cuts_lose_at_most_the_part_in_flight(ready: Machine) -> None:
     """Acknowledged is what READY came back for, and the host knows it, since the list lies on the host's disk."""
     chance, before = random.Random(4), last_part(ready)
-    ready.run("systemctl disable --now kensa-web")  # it writes nothing, and its start holds up the core
+    ready.run("systemctl disable --now kensa-web")  # its start holds up the core
     for cut in range(POWER_CUTS):
         acknowledged = ready.share / "acknowledged"
         acknowledged.unlink(missing_ok=True)
