@@ -327,6 +327,10 @@ def test_a_clock_that_jumps_an_hour_does_not_disturb_a_part(ready: Machine) -> N
     try:
         for jump in ("+1 hour", "-2 hours"):
             ready.run(f"date -s '{jump}'")
+            if jump.startswith("-"):  # times that run backwards are for a person to accept
+                ready.until(NOT_READY, timeout_s=LONG_S)
+                ready.run("/opt/kensa/venv/bin/edge tell --config /etc/kensa/station.yaml reset")
+                ready.until(READY, timeout_s=LONG_S)
             part = parts(ready, 1)[0]
             assert part["outcomes"].keys() <= {"ok", "ng"}
     finally:
