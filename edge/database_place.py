@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edge.database import FILE_NAME, OWN_FILES
 from edge.errors import RecordError
-from edge.picture_store import sync_folder
+from edge.whole_files import sync_folder
 
 COPY = f"{FILE_NAME}.copy"
 

@@ -17,9 +17,9 @@ from edge.database import reading
 from edge.errors import RecordError
 from edge.page_store import PageStore
 from edge.rollups import IMAGING
+from edge.whole_files import UNFINISHED
 
 PARTS_AT_ONCE = 2000
-UNFINISHED = ".unfinished"
 TEXTS = (
     *("time", "outcome", "reason", "detail", "nearest_label", "model_product", "model_sha256", "stages_ms", "source"),
     *("boot_id", "picture_class", "correction", "corrected_by", "correction_note"),

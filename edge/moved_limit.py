@@ -1,8 +1,6 @@
 """A limit that a person has moved: kept in the data folder for the model it was moved for, until it is moved back."""
 
 import math
-import os
-from contextlib import suppress
 from pathlib import Path
 
 from pydantic import Field, ValidationError
@@ -10,6 +8,7 @@ from pydantic import Field, ValidationError
 from edge.errors import EdgeError, RecordError
 from edge.manifest import Digest
 from edge.settings import Strict
+from edge.whole_files import write_whole
 
 FILE_NAME = "limits.json"
 MOST_MODELS = 50
@@ -42,21 +41,9 @@ def write_limit(folder: Path, limit: float | None, *, model_sha256: str) -> None
         kept[model_sha256] = limit
     text = MovedLimits(limits=dict(list(kept.items())[-MOST_MODELS:])).model_dump_json()
     path = folder / FILE_NAME
-    unfinished = path.with_suffix(".unfinished")
     try:
-        with unfinished.open("w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)  # the name is durable only when the folder is
-        finally:
-            os.close(descriptor)
+        write_whole(path, text.encode())
     except OSError as error:
-        with suppress(OSError):
-            unfinished.unlink()
         raise RecordError(f"{path.name}: the limit cannot be kept: {error.strerror}") from error
 
 

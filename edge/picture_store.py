@@ -4,19 +4,18 @@ A picture's name is its part's sequence number, a thousand to a folder. The row 
 picture, so that a row never points at half a picture, and is removed after it, so that no picture is forgotten.
 """
 
-import os
 from pathlib import Path
 
 import cv2
 
 from edge.errors import RecordError
 from edge.frame import Pixels
+from edge.whole_files import UNFINISHED, sync_folder, write_whole
 
 FOLDER = "pictures"
 PARTS_PER_FOLDER = 1000
 JPEG_QUALITY, WORKING_QUALITY = 90, 90  # less takes more than `grain.py` can give back
 FULL_COLOUR = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
-UNFINISHED = ".unfinished"
 
 
 def relative_path(sequence: int) -> str:
@@ -32,17 +31,7 @@ def write_picture(data: Path, sequence: int, pixels: Pixels) -> tuple[str, int]:
         path.parent.mkdir(parents=True, exist_ok=True)
         sync_folder(path.parent.parent)
     content = jpeg_of(pixels, quality=JPEG_QUALITY)
-    unfinished = path.with_suffix(UNFINISHED)
-    try:
-        with unfinished.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    except OSError:
-        unfinished.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
+    write_whole(path, content)
     return name, len(content)
 
 
@@ -85,12 +74,3 @@ def jpeg_of(pixels: Pixels, *, quality: int) -> bytes:
     if not is_encoded:
         raise RecordError("a picture could not be encoded")
     return bytes(content)
-
-
-def sync_folder(folder: Path) -> None:
-    """A new name is durable only when its folder is."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -5,12 +5,10 @@ kept, without loss, where a training folder begins.
 """
 
 import logging
-import os
 import queue
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -19,6 +17,7 @@ from edge.errors import EdgeError, PictureError
 from edge.frame import Frame
 from edge.inspection import Inspection, StageTimes
 from edge.verdict import Reason, fault
+from edge.whole_files import write_whole
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +25,6 @@ FOLDER = "teaching"
 GOOD = f"{FOLDER}/train/good"
 MOST_PICTURES = 1000
 MOST_WAITING = 4  # for the disk; each is a whole frame
-UNFINISHED = ".unfinished"
 
 
 def keep_frame(data: Path, frame: Frame) -> str:
@@ -38,17 +36,10 @@ def keep_frame(data: Path, frame: Frame) -> str:
     if not is_encoded:
         raise PictureError("the picture could not be encoded")
     path = folder / f"part-{time.time_ns()}.png"
-    unfinished = path.with_suffix(UNFINISHED)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("wb") as file:
-            file.write(content.tobytes())
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+        write_whole(path, content.tobytes())
     except OSError as error:
-        with suppress(OSError):
-            unfinished.unlink()
         raise PictureError(f"the picture cannot be kept: {error.strerror}") from error
     return path.name
 

@@ -1,6 +1,5 @@
 """The training folder that grows on a station: pictures of good parts, and what of them is inspected."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ from pydantic import Field
 from edge.errors import RecordError
 from edge.settings import Strict
 from edge.teaching import FOLDER, kept_pictures
+from edge.whole_files import write_whole
 
 DATASET_FILE = "dataset.yaml"
 Corner = Annotated[list[float], Field(min_length=2, max_length=2)]
@@ -35,18 +35,13 @@ def read_inspected(data: Path) -> Inspected:
 def write_inspected(data: Path, inspected: Inspected) -> None:
     """Keep what was drawn, whole or not at all; drawing nothing removes the file. Raises RecordError."""
     path = data / FOLDER / DATASET_FILE
-    unfinished = path.with_suffix(".unfinished")
     kept = {key: polygons for key, polygons in inspected.model_dump().items() if polygons}
     try:
         if not kept:
             path.unlink(missing_ok=True)
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("w", encoding="utf-8") as file:
-            yaml.safe_dump(kept, file, default_flow_style=None)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+        write_whole(path, yaml.safe_dump(kept, default_flow_style=None).encode())
     except OSError as error:
         raise RecordError(f"{path}: the regions cannot be kept: {error.strerror}") from error
 

@@ -60,7 +60,7 @@ SHELL = [
         "migrations",
         "rollups",
     ),
-    *("picture_store", "quotas", "model_store", "machine"),
+    *("picture_store", "whole_files", "quotas", "model_store", "machine"),
     *(
         "page_store",
         "audit",
