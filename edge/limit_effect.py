@@ -1,13 +1,10 @@
 """What another limit would have said of the last parts, from the distances that were recorded."""
 
 import math
-import sqlite3
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.database import open_current
-from edge.errors import RecordError
+from edge.database import reading
 from edge.verdict import Reason
 
 LAST_PARTS = 5000
@@ -32,11 +29,8 @@ def distances(data: Path, *, model_sha256: str, most: int = LAST_PARTS) -> list[
     A part unlike any that was taught is NG at any limit: its distance counts as infinite.
     Raises RecordError if they cannot be read.
     """
-    try:
-        with closing(open_current(data)) as database:
-            rows = database.execute(DISTANCES, (model_sha256, most)).fetchall()
-    except sqlite3.Error as error:
-        raise RecordError(f"the records cannot be read: {error}") from error
+    with reading(data) as database:
+        rows = database.execute(DISTANCES, (model_sha256, most)).fetchall()
     unlike = Reason.UNLIKE_ANY_PART.value
     return [(sequence, math.inf if reason == unlike else distance) for sequence, distance, reason in rows]
 

@@ -50,7 +50,7 @@ class Scorer:
 
     def score_many(self, embeddings: FloatArray, cell_maps: Pixels) -> list[Score]:
         """embeddings: (N, D) float32. cell_maps: (N, rows, columns) uint8. Each as `score` gives it."""
-        distances = np.sqrt(np.square(self._good.astype(np.float64) - embeddings).sum(axis=1))
+        distances = np.sqrt(squared_distances(self._good, embeddings))
         towards = (embeddings - self._good) @ self._directions.T  # (N, L)
         nearest = towards.argmax(axis=1) if self._labels else np.zeros(len(embeddings), np.intp)
         means = cell_maps.mean(axis=(1, 2))
@@ -69,8 +69,7 @@ class Scorer:
     def _nearest(self, embedding: FloatArray) -> str | None:
         if not self._labels or not np.isfinite(embedding).all():
             return None
-        with np.errstate(invalid="ignore"):  # of an embedding that is no number, which `judge` refuses
-            return self._labels[int(np.argmax(self._directions @ (embedding - self._good)))]
+        return self._labels[int(np.argmax(self._directions @ (embedding - self._good)))]
 
 
 def directions_of(vectors: FloatArray) -> FloatArray:

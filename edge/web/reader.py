@@ -10,10 +10,10 @@ from edge.counters import Counts, ShiftCounter
 from edge.database import FILE_NAME, open_current
 from edge.errors import RecordError
 from edge.heartbeat import Beat, read_beat
+from edge.history import LARGEST_SEQUENCE
 
 STALE_MS = 1200.0
 MOST_PARTS = 24
-LARGEST_SEQUENCE = 2**63 - 1
 
 NEWS = """
     SELECT sequence, wall_ns, triggered_ns, output_ns, outcome, reason, detail, distance, distance_limit, nearest_label,
