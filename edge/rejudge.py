@@ -119,10 +119,10 @@ class Rejudge:
 
     def _from_pictures(self, sequences: list[int]) -> dict[int, tuple[Used, Verdict | None]]:
         found: dict[int, tuple[Used, Verdict | None]] = {}
-        for sequence in sequences:
-            with reading(self._folder) as connection:
+        with reading(self._folder) as connection:  # no transaction stays open between two questions
+            for sequence in sequences:
                 row = connection.execute(PICTURES, {"sequence": sequence}).fetchone()
-            found[sequence] = self._from_picture(sequence, row["jpeg"], row["path"])
+                found[sequence] = self._from_picture(sequence, row["jpeg"], row["path"])
         return found
 
     def _from_picture(self, sequence: int, jpeg: bytes | None, path: str | None) -> tuple[Used, Verdict | None]:
