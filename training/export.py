@@ -38,14 +38,15 @@ def to_onnx(network: EmbeddingNet) -> bytes:
             learned = graph.node("PRelu", learned, _array(layer.weight))
         else:
             raise ExportError(f"a layer of the kind {type(layer).__name__} cannot be exported")
+    share = float(network.learned_share.detach())
     if not network.names_defects:
-        fixed = graph.node("Add", fixed, graph.node("Mul", learned, float(network.learned_share.detach())))
+        fixed = graph.node("Add", fixed, graph.node("Mul", learned, share))
     length = graph.length_of(fixed)
     direction, strength = graph.node("Div", fixed, length), graph.node("Pow", length, 1 / ORDER)
     if network.names_defects:
         beyond_good = graph.node("Relu", graph.node("Sub", 1.0, graph.node("Div", 1.0, strength)))
-        share = graph.node("Mul", beyond_good, float(network.naming_share.detach()))
-        turn = graph.node("Mul", graph.node("Div", learned, graph.length_of(learned)), share)
+        weight = graph.node("Mul", beyond_good, share)
+        turn = graph.node("Mul", graph.node("Div", learned, graph.length_of(learned)), weight)
         direction = graph.node("Add", direction, turn)
         direction = graph.node("Div", direction, graph.length_of(direction))
     graph.node("Mul", direction, graph.node("Mul", strength, EMBEDDING_SCALE), output="embedding")

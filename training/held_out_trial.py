@@ -120,10 +120,12 @@ class Measured:
 
 def measure(trial: Trial, settings: MapSettings, *, synthetic_per_part: int, usual_reach_px: int) -> Measured:
     """Everything of a trial. settings: its working pictures' size must be the trial's."""
+    picture = median_picture(trial.learned)
     examples = cell_examples(
         trial.learned,
         trial.placer,
         np.random.default_rng(trial.seed),
+        picture=picture,
         settings=settings,
         synthetic=synthetic_per_part * len(trial.learned),
         usual_reach_px=usual_reach_px,
@@ -131,7 +133,7 @@ def measure(trial: Trial, settings: MapSettings, *, synthetic_per_part: int, usu
     references = unit_space(
         trial.learned,
         settings,
-        median_picture(trial.learned),
+        picture,
         inspected=trial.placer.inspected,
         usual_reach_px=usual_reach_px,
     )

@@ -14,8 +14,8 @@ STRONG_SIGMA = 4.0  # what the strongest of a good part's cells reaches
 EMBEDDING_SCALE = 10.0  # an embedding's usual length
 REGION_ROWS, REGION_COLUMNS = 8, 16
 REGION_SPREAD = 0.5  # of the distance between regions
-LEARNED_SHARE = 0.01  # of the learned part in the length, to begin with
-NAMING_SHARE = 3.0  # of the learned part in the direction, where there are kinds of defects to name
+LEARNED_SHARE = 0.01  # of the learned part, to begin with
+NAMING_SHARE = 3.0  # the same of what turns the direction, where there are kinds of defects to name
 
 
 class EmbeddingNet(nn.Module):
@@ -34,12 +34,11 @@ class EmbeddingNet(nn.Module):
     def __init__(self, grid: Grid, hidden: tuple[int, ...], *, names_defects: bool = False) -> None:
         super().__init__()
         self.names_defects = names_defects
-        self.naming_share = nn.Parameter(torch.tensor(NAMING_SHARE), requires_grad=names_defects)
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise((grid.cells, *hidden)):
             layers += [nn.Linear(inputs, outputs), nn.PReLU()]
         self.layers = nn.Sequential(*layers, nn.Linear(hidden[-1], EMBEDDING_SIZE))
-        self.learned_share = nn.Parameter(torch.tensor(LEARNED_SHARE), requires_grad=not names_defects)
+        self.learned_share = nn.Parameter(torch.tensor(NAMING_SHARE if names_defects else LEARNED_SHARE))
         self.regions: torch.Tensor
         self.register_buffer("regions", regions_of(grid))
 
@@ -54,7 +53,7 @@ class EmbeddingNet(nn.Module):
         direction, strength = fixed / length, length.pow(1 / ORDER)
         if self.names_defects:
             beyond_good = torch.relu(1 - 1 / strength)
-            direction = direction + self.naming_share * beyond_good * learned / length_of(learned)
+            direction = direction + self.learned_share * beyond_good * learned / length_of(learned)
             direction = direction / length_of(direction)
         return EMBEDDING_SCALE * direction * strength
 
