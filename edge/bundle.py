@@ -83,8 +83,11 @@ def encode(
     return pack({MANIFEST: listed, MANIFEST_DIGEST: _digest(listed).encode(), **files})
 
 
-def decode(raw: bytes) -> Bundle:
-    """The bundle in an archive's bytes. Raises BundleError, in one sentence, for anything that is not exactly one."""
+def decode(raw: bytes, *, signed_manifest: bytes | None = None) -> Bundle:
+    """The bundle in an archive's bytes. Raises BundleError, in one sentence, for anything that is not exactly one.
+
+    signed_manifest: the manifest must be these bytes.
+    """
     if len(raw) > LARGEST_BUNDLE_BYTES:
         raise BundleError(f"{len(raw)} bytes are more than a bundle may have ({LARGEST_BUNDLE_BYTES})")
     try:
@@ -93,6 +96,8 @@ def decode(raw: bytes) -> Bundle:
         raise BundleError(f"this is no model bundle, or it was damaged on its way ({error}): push it again") from error
     if MANIFEST not in files:
         raise BundleError(f"this is no model bundle: it holds no {MANIFEST}")
+    if signed_manifest not in (None, files[MANIFEST]):
+        raise BundleError(f"{MANIFEST} is not the one that was signed: push the bundle again")
     if files.get(MANIFEST_DIGEST) not in (None, _digest(files[MANIFEST]).encode()):
         raise BundleError(f"{MANIFEST} is damaged: push the bundle again")
     manifest = parse_manifest(files[MANIFEST])

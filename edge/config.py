@@ -27,7 +27,7 @@ from edge.settings import Strict
 from edge.wiring import Beat, Contradiction, GpioOutputs, GpioTrigger, Pulse, SimulatedOutputs
 from edge.yaml_lines import Written, parse
 
-DEMO_BUNDLE = "demo"
+DEMO_BUNDLE, INSTALLED = "demo", "installed"
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 
 
@@ -90,11 +90,28 @@ class Web(Strict):
         return self
 
 
+class Models(Strict):
+    """Which models this station accepts."""
+
+    keys: PathText = Field(default="/etc/kensa/keys", description="folder of public keys, which root alone may write")
+    unsigned: Literal["refuse", "accept"] = Field(default="refuse", description="accept: for development alone")
+    product: str | None = Field(
+        default=None, min_length=1, max_length=64, description="only models of it; without it, of the current one's"
+    )
+    probation_parts: int = Field(
+        default=200, ge=0, le=1_000_000, description="how many parts a new model must judge well to stay; 0: none"
+    )
+
+
 class StationConfig(Strict):
     """One station."""
 
     station: Name
-    bundle: PathText = Field(description=f"path of a model bundle, or '{DEMO_BUNDLE}' for the one that ships")
+    bundle: PathText = Field(
+        description=f"'{INSTALLED}' for what `edge model` manages, the path of a model bundle, or '{DEMO_BUNDLE}' for "
+        "the one that ships"
+    )
+    models: Models = Models()
     data: PathText = Field(description="folder for records and pictures; made if it is not there")
     deadline_ms: float = Field(default=500.0, ge=5, le=60_000, description="from trigger to outputs; later is FAULT")
     faults_until_halt: int = Field(default=5, ge=1, le=1000, description="in a row; then somebody must reset")
@@ -163,8 +180,9 @@ def parse_config(raw: bytes, *, name: str) -> StationConfig:
 
 
 def _anchored(config: StationConfig, folder: Path) -> StationConfig:
-    changes: dict[str, object] = {"data": str(folder / config.data)}
-    if config.bundle != DEMO_BUNDLE:
+    models = config.models.model_copy(update={"keys": str(folder / config.models.keys)})
+    changes: dict[str, object] = {"data": str(folder / config.data), "models": models}
+    if config.bundle not in (DEMO_BUNDLE, INSTALLED):
         changes["bundle"] = str(folder / config.bundle)
     if isinstance(config.camera, FolderCamera | VideoCamera):
         changes["camera"] = config.camera.model_copy(update={"path": str(folder / config.camera.path)})
@@ -218,6 +236,7 @@ def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
         "outputs": (SimulatedOutputs, GpioOutputs, Pulse, Beat),
         "records": (Records, Pictures, Quota),
         "watch": (Watch,),
+        "models": (Models,),
         "web": (Web,),
     }
     section = str(location[0]) if len(location) > 1 else ""

@@ -30,8 +30,8 @@ MOST_CLIENTS = 8
 MODE = 0o660
 
 CommandName = Literal["trigger", "pause", "resume", "reset", "status"]
-SetUpName = Literal["limit", "wire", "look", "teach"]
-"""Commands with arguments, for the page's set-up."""
+SetUpName = Literal["limit", "wire", "look", "teach", "model"]
+"""Commands with arguments, for the page's set-up and for `edge model`."""
 AnyName = CommandName | SetUpName
 Answer = Mapping[str, object]
 

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from queue import SimpleQueue
 
@@ -71,15 +71,18 @@ class Daemon:
     def ask(self, wish: Callable[[], None], *, timeout_s: float) -> None:
         """Have the loop do something between two parts, from another thread.
 
-        Raises DeviceUnavailable if the loop does not come round; then it is not done later either.
+        Raises DeviceUnavailable if the loop does not come round; then it is not done later either. What was begun just
+        in time is waited for, once more as long: whoever asked must know whether it was done.
         """
         done: Future[None] = Future()
         self._wishes.put((wish, done))
-        try:
-            done.result(timeout_s)
-        except TimeoutError as error:
-            what = "nothing was done" if done.cancel() else "it is being done"
-            raise DeviceUnavailable(f"the station has not come round for {timeout_s:g} s; {what}") from error
+        late = f"the station has not come round for {timeout_s:g} s"
+        wait([done], timeout_s)
+        if done.cancel():
+            raise DeviceUnavailable(f"{late}; nothing was done")
+        wait([done], timeout_s)
+        if not done.done():
+            raise DeviceUnavailable(f"{late}; it is being done")
 
     def verdict_on(self, triggered_ns: int, *, timeout_s: float) -> Told | None:
         """What became of the trigger of this moment, for another thread; None if nothing did in time."""

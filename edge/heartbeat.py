@@ -67,6 +67,11 @@ class Heartbeat:
         if is_news:
             self._news.set()
 
+    def use(self, model: ModelName | None) -> None:
+        """Another model judges from now on."""
+        self._model = model
+        self._news.set()
+
     def close(self) -> None:
         """Write a last time and stop. May be called twice."""
         if self._ending.is_set():

@@ -22,11 +22,14 @@ from edge.inspection import Inspector
 from edge.interfaces import EmbedsMany
 from edge.pictures import decode_picture, read_picture
 from edge.record import ModelName
+from edge.truth import truths
 from edge.verdict import Verdict
 
 PARTS_AT_ONCE = 1024
+PASSED = "OK"  # as the records have it
 PARTS = """
-    SELECT parts.sequence, outcome, margin, models.sha256, models.map_sha256, map_rows, map_columns, levels
+    SELECT parts.sequence, triggered_ns, outcome, margin, models.sha256, models.map_sha256,
+        map_rows, map_columns, levels
     FROM parts LEFT JOIN models ON models.number = parts.model LEFT JOIN maps USING (sequence)
     WHERE parts.sequence BETWEEN ? AND ? ORDER BY parts.sequence LIMIT ?
 """
@@ -42,12 +45,16 @@ class Used(StrEnum):
     MAP = "map"
     WORKING_PICTURE = "working picture"
     WHOLE_PICTURE = "whole picture"
+    FRAME = "the frame itself"
     NOTHING = "nothing is stored that could be judged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """One part, before and after. margin: distance as a share of the limit. outcome_after: "" if it was not judged."""
+    """One part, before and after. margin: distance as a share of the limit. outcome_after: "" if it was not judged.
+
+    truth: "good" or "bad" where a person has said so, "" otherwise.
+    """
 
     sequence: int
     used: Used
@@ -56,6 +63,7 @@ class Judged:
     outcome_after: str
     margin_after: float | None
     label_after: str | None
+    truth: str = ""
 
     @property
     def is_changed(self) -> bool:
@@ -64,9 +72,36 @@ class Judged:
 
 
 @dataclass(slots=True, kw_only=True)
-class Summary:
-    """How many parts were judged from what, and what became of which outcome."""
+class Mistakes:
+    """Among parts of which a person has said what they are. escapes: bad ones with OK; overkills: good ones without."""
 
+    good: int = 0
+    bad: int = 0
+    escapes_before: int = 0
+    escapes_after: int = 0
+    overkills_before: int = 0
+    overkills_after: int = 0
+
+    def count(self, part: Judged) -> None:
+        """One part more, if it was judged again and somebody knows it."""
+        if not part.outcome_after or not part.truth:
+            return
+        was_passed, is_passed = part.outcome_before == PASSED, part.outcome_after == PASSED
+        if part.truth == "bad":
+            self.bad += 1
+            self.escapes_before += was_passed
+            self.escapes_after += is_passed
+        else:
+            self.good += 1
+            self.overkills_before += not was_passed
+            self.overkills_after += not is_passed
+
+
+@dataclass(slots=True, kw_only=True)
+class Summary:
+    """How many parts were judged from what, what became of which outcome, and the mistakes that people know of."""
+
+    mistakes: Mistakes = field(default_factory=Mistakes)
     used: Counter[Used] = field(default_factory=Counter)
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
     changed: int = 0
@@ -77,6 +112,7 @@ class Summary:
         if part.outcome_after:
             self.outcomes[part.outcome_before, part.outcome_after] += 1
         self.changed += part.is_changed
+        self.mistakes.count(part)
 
 
 class Rejudge:
@@ -111,7 +147,8 @@ class Rejudge:
             verdicts |= {row["sequence"]: (Used.MAP, one) for row, one in zip(chosen, found, strict=True)}
         left = [row["sequence"] for row in rows if row["sequence"] not in verdicts]
         verdicts |= self._from_pictures(left)
-        return [_judged(row, *verdicts[row["sequence"]]) for row in rows]
+        known = truths(self._folder, [(row["sequence"], row["triggered_ns"]) for row in rows])
+        return [_judged(row, *verdicts[row["sequence"]], known.get(row["sequence"], "")) for row in rows]
 
     def _is_same_map(self, row: sqlite3.Row) -> bool:
         is_same_model = row["sha256"] == self._model.sha256
@@ -145,7 +182,7 @@ class Rejudge:
         return self._grain
 
 
-def _judged(row: sqlite3.Row, used: Used, verdict: Verdict | None) -> Judged:
+def _judged(row: sqlite3.Row, used: Used, verdict: Verdict | None, truth: str) -> Judged:
     return Judged(
         sequence=row["sequence"],
         used=used,
@@ -154,4 +191,5 @@ def _judged(row: sqlite3.Row, used: Used, verdict: Verdict | None) -> Judged:
         outcome_after=verdict.outcome.value if verdict else "",
         margin_after=verdict.margin if verdict else None,
         label_after=verdict.nearest_label if verdict else None,
+        truth=truth,
     )

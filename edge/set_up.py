@@ -7,12 +7,13 @@ import base64
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Protocol
 
 from pydantic import Field
 
+from edge.armed import Armed
 from edge.attempt import attempt
 from edge.control import Answer, SetUpCommand, SetUpCommands
 from edge.daemon import Daemon
@@ -22,6 +23,7 @@ from edge.inspection import Inspector
 from edge.live import view_of
 from edge.manifest import Manifest
 from edge.moved_limit import check_limit, write_limit
+from edge.record import ModelName
 from edge.settings import Strict
 from edge.station import Station
 from edge.teaching import Teacher, keep_frame, kept_pictures
@@ -67,7 +69,7 @@ class Teach(Strict):
 
 
 class Bench:
-    """The set-up of one station. manifest, inspector: None without a valid model."""
+    """The set-up of one station, and the model that judges there."""
 
     def __init__(
         self,
@@ -77,14 +79,10 @@ class Bench:
         outputs: Switches,
         wires: Mapping[str, str],
         data: Path,
-        manifest: Manifest | None,
-        model_sha256: str,
-        inspector: Inspector | None,
-        unarmed_because: str,
+        armed: Armed,
     ) -> None:
         self._daemon, self._station, self._outputs, self._wires = daemon, station, outputs, wires
-        self._data, self._manifest, self._model_sha256 = data, manifest, model_sha256
-        self._inspector, self._unarmed_because = inspector, unarmed_because
+        self._data, self._armed = data, armed
         self._teacher: Teacher | None = None
 
     def commands(self) -> SetUpCommands:
@@ -96,28 +94,45 @@ class Bench:
             "teach": SetUpCommand(arguments=Teach, run=self.teach),
         }
 
+    def use(self, armed: Armed) -> None:
+        """Another model, from the next part on; to be called between two parts. Teaching goes on meanwhile."""
+        self._armed = armed
+        if self._teacher is None:
+            self._arm()
+
+    def _arm(self) -> None:
+        armed = self._armed
+        inspector = None if armed.why_not else armed.inspector
+        self._station.use(inspector, model=armed.model, unarmed_because=armed.why_not)
+
     def limit(self, wish: MoveLimit) -> Answer:
         """Where the limit is, after moving it if that was asked for: on the disk first, then for the next part."""
-        manifest, inspector = self._manifest, self._inspector
-        if manifest is None or inspector is None:
+        manifest, inspector, model = self._armed.manifest, self._armed.inspector, self._armed.model
+        if manifest is None or inspector is None or model is None:
             raise DeviceUnavailable("there is no valid model, so there is no limit")
-        taught, calibrated = manifest.limit.distance, manifest.limit.calibrated
+        calibrated = manifest.limit.calibrated
         if wish.limit is not None or wish.is_calibrated:
             limit = calibrated if wish.limit is None else wish.limit
             check_limit(limit, calibrated=calibrated)
-            kept = None if limit == taught else limit
-            write_limit(self._data, kept, model_sha256=self._model_sha256)
             old = inspector.limit
-            self._between_parts(lambda: self._use_limit(inspector, limit))
-            log.warning("limit moved from=%s to=%s model=%s", old, limit, self._model_sha256[:12])
+            self._keep_limit(limit, manifest, model)
+            try:
+                self._between_parts(lambda: self._use_limit(inspector, limit))
+            except EdgeError:  # whoever asked is told that nothing has changed: nor may it after a restart
+                self._keep_limit(old, manifest, model)
+                raise
+            log.warning("limit moved from=%s to=%s model=%s", old, limit, model.sha256[:12])
         golden = [{"outcome": part.outcome.value, "distance": part.distance} for part in manifest.golden]
-        return {"limit": inspector.limit, "calibrated": calibrated, "golden": golden, "model": self._model_sha256}
+        return {"limit": inspector.limit, "calibrated": calibrated, "golden": golden, "model": model.sha256}
+
+    def _keep_limit(self, limit: float, manifest: Manifest, model: ModelName) -> None:
+        kept = None if limit == manifest.limit.distance else limit
+        write_limit(self._data, kept, model_sha256=model.sha256)
 
     def _use_limit(self, inspector: Inspector, limit: float) -> None:
         inspector.limit = limit
-        if self._unarmed_because:  # nobody knew which limit was meant
-            self._unarmed_because = ""
-            self._station.use(inspector)
+        if self._armed.why_not:  # nobody knew which limit was meant
+            self.use(replace(self._armed, why_not=""))
 
     def wire(self, wish: TryWire) -> Answer:
         """One wire on for a moment, and off again; what its pin said each time."""
@@ -157,15 +172,15 @@ class Bench:
             self._end_teaching(self._teacher)
         if wish.parts:
             self._teacher = teacher = Teacher(self._data, parts=wish.parts, on_end=lambda: self._end_teaching(teacher))
-            self._between_parts(lambda: self._station.use(teacher))
+            model = self._armed.model
+            self._between_parts(lambda: self._station.use(teacher, model=model))
         return self._collected()
 
     def _end_teaching(self, teacher: Teacher) -> None:
         """Back to the model, unless somebody has begun anew meanwhile."""
         if self._teacher is teacher:
             self._teacher = None
-            inspector, why = self._inspector, self._unarmed_because
-            attempt(lambda: self._between_parts(lambda: self._station.use(inspector, unarmed_because=why)))
+            attempt(lambda: self._between_parts(self._arm))
 
     def _collected(self) -> dict[str, object]:
         teacher = self._teacher

@@ -12,6 +12,7 @@ from edge.errors import DeviceTimeout, NotJudged
 from edge.frame import Frame, Pixels
 from edge.inspection import Inspection
 from edge.interfaces import Camera, Clock, TriggerEvent
+from edge.priority import go_first
 from edge.record import Record
 from edge.takt import Part, Seen, StationRules, stages_of, with_late_end
 from edge.verdict import Reason
@@ -32,8 +33,8 @@ class Sight:
     def __init__(self, *, camera: Camera, inspector: Inspects | None, clock: Clock, rules: StationRules) -> None:
         """inspector: None for a station without a valid model."""
         self._camera, self.inspector, self._clock, self._rules = camera, inspector, clock, rules
-        self._worker: Worker[Seen] = Worker(name="inspection")
-        self._looker: Worker[Frame] = Worker(name="look")
+        self._worker: Worker[Seen] = Worker(name="inspection", begin=go_first)
+        self._looker: Worker[Frame] = Worker(name="look", begin=go_first)
         self._overdue: tuple[Part, futures.Future[Seen]] | None = None
         self._previous: Pixels | None = None
 
@@ -51,7 +52,8 @@ class Sight:
 
     def see(self, part: Part) -> Seen:
         """Capture and inspect. Raises whatever a step raised, NotJudged when there was no verdict in time."""
-        future = self._worker.submit(lambda: self._look(part))
+        inspector = self.inspector  # the one of this part's record, whoever comes while its step hangs
+        future = self._worker.submit(lambda: self._look(part, inspector))
         left_ms = self._rules.judge_by_ms - self._age_ms(part.event)
         futures.wait([future], timeout=max(left_ms, 0) / 1000)
         if not future.done():
@@ -85,8 +87,7 @@ class Sight:
         self._worker.close()
         self._looker.close()
 
-    def _look(self, part: Part) -> Seen:
-        inspector = self.inspector
+    def _look(self, part: Part, inspector: Inspects | None) -> Seen:
         if inspector is None:  # never admitted; said once more where it counts
             raise NotJudged(Reason.NOT_READY, "there is no model")
         part.step = Reason.CAPTURE_FAILED

@@ -138,9 +138,9 @@ class Station:
         """True while a person wants no parts to come."""
         return self._readiness.is_paused
 
-    def use(self, inspector: Inspects | None, *, unarmed_because: str = "") -> None:
-        """Between parts: have the next ones judged by somebody else; None needs a reason."""
-        self._sight.inspector = inspector
+    def use(self, inspector: Inspects | None, *, model: ModelName | None, unarmed_because: str = "") -> None:
+        """Between parts: have the next ones judged by somebody else; None needs a reason. model: for their records."""
+        self._sight.inspector, self._model = inspector, model
         self._readiness.unarmed_because = unarmed_because
 
     def look(self, *, timeout_ms: float) -> Frame:

@@ -10,9 +10,11 @@ Result = TypeVar("Result")
 
 
 class Worker(Generic[Result]):
-    """A daemon thread, so that a job that hangs for ever does not keep the process alive."""
+    """A daemon thread, so that a job that hangs does not keep the process alive."""
 
-    def __init__(self, *, name: str) -> None:
+    def __init__(self, *, name: str, begin: Callable[[], object]) -> None:
+        """begin: done by the thread before its first job: how urgent they are (`priority.py`)."""
+        self._begin = begin
         self._jobs: SimpleQueue[tuple[Callable[[], Result], Future[Result]] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -28,6 +30,7 @@ class Worker(Generic[Result]):
         self._jobs.put(None)
 
     def _run(self) -> None:
+        self._begin()
         while (item := self._jobs.get()) is not None:
             job, future = item
             try:

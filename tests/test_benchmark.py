@@ -14,9 +14,10 @@ import pytest
 
 from edge.drivers.connector import Defect, DefectKind, render, tip_shift
 from edge.settings import Grid, MapSettings
-from edge.verdict import Outcome, Reason, Verdict, fault
+from edge.verdict import Reason, fault
 from tests.picture_folders import fill
 from tests.small_model import HEIGHT_PX, WIDTH_PX, Small
+from tests.verdicts import verdict_at
 from training.benchmark import bends, figures, models, tables
 from training.benchmark.__main__ import main
 from training.benchmark.models import Kind, divided
@@ -40,18 +41,7 @@ def judged(
     levels: list[int] | None = None,
     cell: tuple[int, int] = (0, 0),
 ) -> Judged:
-    if distance is None:
-        verdict = fault(Reason.BLURRED)
-    else:
-        is_within = distance <= LIMIT
-        verdict = Verdict(
-            outcome=Outcome.OK if is_within else Outcome.NG,
-            reason=Reason.WITHIN_LIMIT if is_within else Reason.TOO_FAR,
-            distance=distance,
-            limit=LIMIT,
-            nearest_label=said,
-            cell=cell,
-        )
+    verdict = fault(Reason.BLURRED) if distance is None else verdict_at(distance, limit=LIMIT, said=said, cell=cell)
     cell_map = None if levels is None else np.array([levels], np.uint8)
     sample = Sample(path=Path("set/test") / label / f"{name}.png", label=label, part=name.split("__")[0])
     return Judged(sample=sample, verdict=verdict, ms=1.0, cell_map=cell_map)

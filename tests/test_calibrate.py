@@ -188,3 +188,16 @@ def test_without_trials_nothing_is_known() -> None:
 
 def test_all_events_are_no_rule_of_three() -> None:
     assert str(Rate(events=7, trials=7)) == "7 of 7 (100.0 %, 95 % interval 59.0 to 100.0 %)"
+
+
+@pytest.mark.parametrize(("parts", "overkill", "trials"), [(600, 0.01, 2000), (60, 0.05, 200), (9, 0.01, 50)])
+def test_limit_by_luck_alone_rejects_as_many_new_parts_as_it_says(parts: int, overkill: float, trials: int) -> None:
+    random = np.random.default_rng(1)
+    rejected = []
+    for _ in range(2000):
+        limit = cross_fitted_limit(random.random(parts), overkill=overkill, folds=1)
+        rejected.append(int((random.random(trials) > limit.distance).sum()))
+    low, high = limit.likely_overkills(trials)
+    share = np.mean((np.array(rejected) >= low) & (np.array(rejected) <= high))
+    assert 0.94 <= share <= 0.99
+    assert low <= trials * limit.expected <= high

@@ -25,6 +25,7 @@ from edge.control import ask
 from edge.drivers.connector import Defect, DefectKind, render
 from edge.errors import BundleError
 from edge.heartbeat import read_beat
+from edge.priority import LINE, OTHERS
 from edge.record import Record
 from edge.verdict import Outcome, Reason, Verdict
 from tests.stations import until
@@ -168,6 +169,23 @@ def test_running_core_takes_commands_and_answers_a_trigger_with_its_verdict(stat
     assert process.returncode == 0, log
     assert [row["sequence"] for row in rows(station.parent / "data")] == [1, 2]
     assert not (station.parent / "data" / "control.sock").exists()
+
+
+def test_every_thread_of_the_core_goes_before_other_programs(station: Path) -> None:
+    """One that were put off while it holds the interpreter's lock would put off the verdict."""
+    station.write_text(STATION.replace("interval_ms: 0, parts: 6", "interval_ms: 50"))
+    with started("run", "--config", station) as process:
+        until(lambda: "sequence: " in told(station, "status").stdout, seconds=60)
+        threads = [int(task.name) for task in Path(f"/proc/{process.pid}/task").iterdir()]
+        priorities = [(os.sched_getscheduler(thread), os.sched_getparam(thread).sched_priority) for thread in threads]
+        main = os.sched_getscheduler(process.pid), os.sched_getparam(process.pid).sched_priority
+        process.terminate()
+        _, log = process.communicate(timeout=60)
+    if "no real-time priority" in log:
+        pytest.skip("this user may not set real-time priorities")
+    assert main == (os.SCHED_FIFO, LINE)
+    assert len(threads) > 4
+    assert set(priorities) <= {(os.SCHED_FIFO, OTHERS), (os.SCHED_FIFO, LINE)}
 
 
 def test_command_for_a_line_with_a_trigger_of_its_own_is_refused(station: Path) -> None:
@@ -316,7 +334,8 @@ def test_demo_on_a_port_that_is_taken_says_so(capsys: pytest.CaptureFixture[str]
 def test_check_of_a_sound_station_has_one_line_for_each_part(station: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--config", str(station)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    named = ["config", "bundle", "camera", "trigger", "outputs", "page", "wires", "power", "clock", "data", "database"]
+    named = ["config", "keys", "bundle", "camera", "trigger", "outputs", "page", "wires", "power", "clock"]
+    named += ["data", "database"]
     assert [line.split()[:2] for line in lines] == [["ok", name] for name in named]
     assert not (station.parent / "data").exists()
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.verdict import Outcome, Reason, Verdict, fault
+from edge.verdict import Reason, fault
+from tests.verdicts import verdict_at
 from training.calibrate import Rate
 from training.dataset import Sample
 from training.errors import DataSetError
@@ -19,13 +20,7 @@ def judged(label: str, distance: float | None) -> Judged:
     if distance is None:
         verdict = fault(Reason.BLURRED, "sharpness 1.0 is below 2.0")
     else:
-        is_within = distance <= LIMIT
-        verdict = Verdict(
-            outcome=Outcome.OK if is_within else Outcome.NG,
-            reason=Reason.WITHIN_LIMIT if is_within else Reason.TOO_FAR,
-            distance=distance,
-            limit=LIMIT,
-        )
+        verdict = verdict_at(distance, limit=LIMIT)
     return Judged(sample=Sample(path=path, label=label, part=path.stem), verdict=verdict, ms=1.0)
 
 

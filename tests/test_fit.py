@@ -17,7 +17,9 @@ from edge.drivers.onnx import OnnxEmbedder
 from edge.inspection import Inspector, self_test
 from edge.settings import Grid, MapSettings
 from edge.verdict import Outcome
+from tests.browser import CHROMIUM, Browser
 from tests.picture_folders import pixels, write_picture
+from training.calibrate import Rate
 from training.commands.connector import write
 from training.dataset import DataSet, check_one_format, open_dataset
 from training.errors import TrainingError
@@ -27,7 +29,8 @@ from training.learn import FitSettings
 from training.loop import LossName, TrainingSettings
 from training.maps import GoodParts
 from training.packing import map_mean_limit
-from training.report import metrics_of, report_of
+from training.report import Findings, findings_of, metrics_of, report_of
+from training.report.sentences import whole_rate_told
 
 SMALL = MapSettings(grid=Grid(rows=16, columns=18))
 PRODUCT = "connector <b>24</b> & more"
@@ -105,11 +108,12 @@ def test_the_manifest_says_what_the_model_was_made_from(whole: Fitted, dataset: 
 
 def test_every_good_part_sets_the_limit_by_a_model_that_had_not_seen_it(whole: Fitted) -> None:
     learned = whole.learned
+    expected = learned.from_good(learned.embeddings_good)
     assert [part.sample for part in whole.calibration] == learned.learned_from
-    assert [part.distance for part in whole.calibration] == pytest.approx(learned.fresh.good)
-    seen = np.linalg.norm(learned.embeddings_good - whole.bundle.centroids.good, axis=1)
-    assert np.median(learned.fresh.good) > np.median(seen)  # what was seen looks nearer than it is
-    assert whole.limit.distance >= learned.fresh.good.max()
+    assert [part.distance for part in whole.calibration] == pytest.approx(expected)
+    seen = [part.distance for part in judge_all(whole.inspector, learned.learned_from)]
+    assert np.median(expected) > np.median(seen)  # what was seen looks nearer than it is
+    assert whole.limit.distance >= expected.max()
 
 
 def test_the_model_tells_defects_from_good_parts(whole: Fitted, dataset: DataSet) -> None:
@@ -119,42 +123,110 @@ def test_the_model_tells_defects_from_good_parts(whole: Fitted, dataset: DataSet
     assert found.faults == 0
 
 
-def test_the_metrics_hold_every_figure(whole: Fitted, dataset: DataSet) -> None:
-    evaluation = evaluate(judge_all(whole.inspector, dataset.test))
-    metrics = json.loads(json.dumps(metrics_of(whole, evaluation, seconds=1.234), allow_nan=False))
+def found(fitted: Fitted, dataset: DataSet | None = None) -> Findings:
+    evaluation = None if dataset is None else evaluate(judge_all(fitted.inspector, dataset.test))
+    return findings_of(fitted, evaluation, seconds=1.234, finished="2026-11-22 16:00:00+09:00")
+
+
+@pytest.fixture(scope="module")
+def findings(whole: Fitted, dataset: DataSet) -> Findings:
+    return found(whole, dataset)
+
+
+def test_the_metrics_hold_every_figure(whole: Fitted, dataset: DataSet, findings: Findings) -> None:
+    metrics = json.loads(json.dumps(metrics_of(findings), allow_nan=False))
     assert metrics["bundle_sha256"] == whole.bundle.sha256
     assert metrics["seconds"] == 1.2
     assert metrics["limit"]["distance"] == whole.limit.distance
     assert metrics["training"]["loss"] == "classify"
     assert 0.6 < metrics["separation_in_training"] <= 1
+    assert len(metrics["separations"]) == 5
     assert 0 <= metrics["onnx_parity"] < 1e-4
     assert metrics["visible_synthetic_defects"] + metrics["invisible_synthetic_defects"] == 24 * 8
     assert metrics["test"]["n_ok"] == 6
     assert len(metrics["test"]["pictures"]) == len(dataset.test)
-    assert metrics_of(whole, None, seconds=1)["test"] is None
+    assert metrics["counts"][0] == {"label": "good", "taught": 24, "tested": 6}
+    assert sum(count["tested"] for count in metrics["counts"]) == len(dataset.test)
+    assert sum(sum(row.values()) for row in metrics["confusion"].values()) == len(dataset.test)
+    assert metrics["limit_interval_95"][1] is None  # 24 parts say nothing of the two percent beyond the limit
+    assert {check["name"] for check in metrics["checks"]} == {"told_apart", "rank", "apart", "by_heart", "stuck"}
+    assert metrics_of(found(whole))["test"] is None
 
 
-def test_the_report_is_one_page_that_stands_alone_and_escapes_names(whole: Fitted, dataset: DataSet) -> None:
-    evaluation = evaluate(judge_all(whole.inspector, dataset.test))
-    page = report_of(whole, evaluation, metrics_of(whole, evaluation, seconds=1))
+def test_the_report_is_one_page_that_stands_alone_and_escapes_names(
+    whole: Fitted, dataset: DataSet, findings: Findings
+) -> None:
+    page = report_of(findings)
+    assert findings.evaluation is not None
     assert "connector &lt;b&gt;24&lt;/b&gt; &amp; more" in page
     assert "good/&lt;i&gt;&amp;&#34;quoted&#34;-part-" in page
     assert "<b>24" not in page
     assert "<i>" not in page
     assert "://" not in page
-    assert "<script" not in page
     assert whole.bundle.sha256 in page
     assert f"{whole.limit.distance:.4g}" in page
     assert "the 24 that there are allow no better" in page
-    assert str(evaluation.escapes) in page
+    assert "24 個ではこれ以上の保証はできません" in page
     assert str(dataset.root) not in page
+    assert len(page) < 15e6
+    assert page.count('<html lang="en">') == 1
+    assert '<html lang="ja">' in report_of(findings, language="ja")
+
+
+def test_the_page_says_what_the_metrics_say(findings: Findings) -> None:
+    page = report_of(findings)
+    evaluation, trade = findings.evaluation, findings.trade
+    assert evaluation is not None
+    assert trade is not None
+    assert trade.at(findings.fitted.limit.distance) == (evaluation.escapes, evaluation.overkills)
+    assert whole_rate_told(evaluation.escapes).en in page
+    assert f"{evaluation.auroc:.4f}" in page
+    looked_up = json.loads(page.split('id="trade">')[1].split("</script>")[0])
+    assert looked_up["limits"] == trade.limits
+    assert looked_up["escapes"] == [rate.events for rate in trade.escapes]
+    assert looked_up["escape_words"][str(evaluation.escapes.events)][0] == whole_rate_told(evaluation.escapes).en
+    points = json.loads(page.split('id="points">')[1].split("</script>")[0])
+    assert len(points) == len(findings.points) == page.count("data-point=")
 
 
 def test_the_report_says_plainly_that_there_were_no_test_pictures(whole: Fitted) -> None:
-    page = report_of(whole, None, metrics_of(whole, None, seconds=1))
+    page = report_of(found(whole))
     assert "There were no test pictures" in page
-    assert "AUROC" not in page
+    assert "AUROC)" not in page
     assert "The most unusual good parts" in page
+    assert 'id="trade"' not in page
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium to open the report with")
+def test_the_report_opens_from_disk_without_a_request_or_a_complaint(tmp_path: Path, findings: Findings) -> None:
+    path = tmp_path / "report.html"
+    path.write_text(report_of(findings), encoding="utf-8")
+    evaluation = findings.evaluation
+    assert evaluation is not None
+    with Browser(tmp_path / "profile", width=390) as browser:
+        browser.open(path.as_uri())
+        browser.wait_for("document.readyState === 'complete' && !!document.getElementById('limit-slider')")
+        assert browser.evaluate("document.documentElement.scrollWidth") <= 390
+        assert browser.evaluate("document.querySelector('h2').innerText") == "What to collect next"
+        browser.evaluate("document.querySelector('[data-language=ja]').click()")
+        assert browser.evaluate("document.querySelector('h2').innerText") == "次に集めるもの"
+        browser.evaluate("document.querySelector('[data-language=en]').click()")
+        move = "(power) => {const it = document.getElementById('limit-slider'); it.value = power;"
+        move += "it.dispatchEvent(new Event('input')); return document.getElementById('escapes-now').innerText;}"
+        assert browser.evaluate(f"({move})(0)") == whole_rate_told(evaluation.escapes).en
+        everything = Rate(events=evaluation.escapes.trials, trials=evaluation.escapes.trials)
+        assert browser.evaluate(f"({move})(99)") == whole_rate_told(everything).en
+        assert browser.evaluate(f"({move})(-99)").startswith("0 of ")
+        browser.evaluate("document.getElementById('limit-back').click()")
+        assert browser.evaluate("document.getElementById('share-now').innerText") == "1.00"
+        point = "document.querySelector('[data-point]').getBoundingClientRect()"
+        browser.evaluate("document.querySelector('svg.scatter').scrollIntoView({block: 'center'})")
+        x, y = browser.evaluate(f"{point}.x + {point}.width / 2"), browser.evaluate(f"{point}.y + {point}.height / 2")
+        browser.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+        browser.wait_for("!document.getElementById('hover').hidden && !!document.querySelector('#hover img')")
+        assert browser.accessibility_faults() == []
+        assert browser.complaints() == []
+        assert browser.requested() in ([], [path.as_uri()])
 
 
 @pytest.mark.slow
@@ -179,7 +251,7 @@ def test_good_only_learns_from_no_picture_of_a_defect(dataset: DataSet) -> None:
     assert fitted.bundle.manifest.training.defect_parts == 0
     verdict = fitted.inspector.inspect(fitted.learned.first).verdict
     assert verdict.nearest_label is None
-    page = report_of(fitted, None, metrics_of(fitted, None, seconds=1))
+    page = report_of(found(fitted))
     assert "it was shown no picture of a real defect" in page
 
 
@@ -197,7 +269,7 @@ def test_pictures_of_one_part_count_as_one_part(dataset: DataSet) -> None:
     twice = tuple(replace(sample, part=f"part {number // 2}") for number, sample in enumerate(good))
     fitted = fitted_to(DataSet(root=dataset.root, train=twice, test=()))
     assert fitted.limit.parts == 4
-    assert fitted.limit.distance >= fitted.learned.fresh.good.max()
+    assert fitted.limit.distance >= max(part.distance for part in fitted.calibration)
 
 
 def test_grey_pictures_make_a_model_without_the_colour_channels(tmp_path: Path, dataset: DataSet) -> None:
@@ -208,7 +280,7 @@ def test_grey_pictures_make_a_model_without_the_colour_channels(tmp_path: Path, 
     fitted = fitted_to(open_dataset(tmp_path))
     assert not fitted.bundle.manifest.frame.is_colour
     assert not fitted.bundle.manifest.map.is_colour
-    assert len(report_of(fitted, None, metrics_of(fitted, None, seconds=1))) > 10_000
+    assert len(report_of(found(fitted))) > 10_000
 
 
 def test_pictures_that_have_nothing_in_common_are_refused(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from training.losses import (
     SYNTHETIC,
     ClassifyLoss,
     ContrastiveLoss,
-    JudgementLoss,
     TripletLoss,
     squared_distances,
 )
@@ -50,8 +49,7 @@ def test_classify_loss_equals_a_slow_loop() -> None:
         ]
         wanted = {GOOD: 0, 1: 1, 2: 2, SYNTHETIC: 3}[int(LABELS[index])]  # synthetic defects are the last class
         total += math.log(sum(math.exp(score) for score in scores)) - scores[wanted]
-    judged = loss.judgement(EMBEDDINGS[indices], LABELS[indices]).item()
-    assert loss(EMBEDDINGS, LABELS, indices).item() == pytest.approx(total / len(indices) + judged, rel=1e-4)
+    assert loss(EMBEDDINGS, LABELS, indices).item() == pytest.approx(total / len(indices), rel=1e-4)
 
 
 def test_contrastive_loss_equals_a_slow_loop() -> None:
@@ -108,24 +106,3 @@ def test_siamese_and_triplet_are_satisfied_beyond_the_margin() -> None:
     assert float(ContrastiveLoss(3.0)(embeddings, labels, torch.tensor([[0, 1]]))) == pytest.approx(0.0, abs=1e-6)
     assert float(TripletLoss(3.0)(embeddings, labels, torch.tensor([[0, 0, 1]]))) == 0.0
     assert float(TripletLoss(3.1)(embeddings, labels, torch.tensor([[0, 0, 1]]))) == pytest.approx(0.61, rel=1e-4)
-
-
-def test_judgement_loss_equals_a_slow_loop() -> None:
-    loss = JudgementLoss()
-    centroid = EMBEDDINGS[LABELS == GOOD].mean(dim=0)
-    total = 0.0
-    for embedding, label in zip(EMBEDDINGS, LABELS.tolist(), strict=True):
-        distance = math.sqrt(slow_squared(embedding, centroid) + 1e-6)
-        share = 1 / (1 + math.exp(-(distance - loss.middle.item()) * loss.scale.item()))
-        total -= math.log(1 - share if label == GOOD else share)
-    assert loss(EMBEDDINGS, LABELS).item() == pytest.approx(total / len(LABELS), rel=1e-4)
-
-
-def test_judgement_loss_stays_finite_where_all_embeddings_are_equal_and_without_good_parts() -> None:
-    embeddings = torch.ones(12, 128, requires_grad=True)
-    loss = JudgementLoss()(embeddings, LABELS)
-    loss.backward()
-    assert math.isfinite(loss.item())
-    assert embeddings.grad is not None
-    assert embeddings.grad.isfinite().all()
-    assert JudgementLoss()(EMBEDDINGS, torch.ones(12, dtype=torch.long)).item() == 0.0

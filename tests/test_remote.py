@@ -156,6 +156,17 @@ def test_command_that_came_too_late_is_not_done_behind_its_askers_back(running: 
     assert running.commands["status"]()["phase"] == "Ready"
 
 
+def test_command_that_was_begun_just_in_time_is_waited_for(running: Running) -> None:
+    done: list[bool] = []
+
+    def slow() -> None:
+        threading.Event().wait(0.4)
+        done.append(True)
+
+    running.daemon.ask(slow, timeout_s=0.25)
+    assert done == [True]
+
+
 def test_loop_that_hangs_is_told_and_status_still_answers(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge.remote.LOOP_S", -0.95)
     commands, hang = running.commands_with(running.trigger), Hang()

@@ -1,5 +1,6 @@
 """The words of the report, and which pictures it shows."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,8 @@ from edge.verdict import Outcome, Reason, Verdict, fault
 from training.calibrate import cross_fitted_limit
 from training.dataset import Sample
 from training.evaluate import Judged
-from training.gallery import PER_SECTION, scale_bar, scale_steps, sections_of, unusual_good_parts
-from training.plots import Group, plot_embedding, plot_losses, plot_margins
-from training.report import promise_of
+from training.report.gallery import PER_SECTION, mistakes_of, scale_bar, scale_steps, sections_of, unusual_good_parts
+from training.report.sentences import promise_of
 
 
 def judged(label: str, number: int, distance: float | None) -> Judged:
@@ -38,12 +38,12 @@ def shown(parts: list[Judged]) -> dict[str, list[str]]:
         return Inspection(verdict=verdict, times=StageTimes(), cell_map=cell_map)
 
     sections = [*sections_of(parts, look), unusual_good_parts([part for part in parts if part.is_good], look)]
-    return {section.title: [exhibit.file for exhibit in section.exhibits] for section in sections}
+    return {section.title.en: [exhibit.file for exhibit in section.exhibits] for section in sections}
 
 
 def test_the_promise_is_told_in_parts_of_a_thousand() -> None:
     limit = cross_fitted_limit(range(100), overkill=0.02, folds=5)
-    words = promise_of(limit).replace("\N{NO-BREAK SPACE}", " ")
+    words = promise_of(limit).en
     assert words.startswith("Of 1,000 good parts like these, about 20 are expected to be rejected (2.0 %).")
     assert "Guaranteed, on average, are at most 114 (11.4 %) (if the model of all parts places none farther" in words
     assert "asked for" not in words
@@ -51,11 +51,11 @@ def test_the_promise_is_told_in_parts_of_a_thousand() -> None:
 
 
 def test_a_promise_that_too_few_parts_allow_says_how_many_it_takes_and_what_a_margin_is() -> None:
-    words = promise_of(cross_fitted_limit(range(52), [99.0], overkill=0.01, folds=5))
+    words = promise_of(cross_fitted_limit(range(52), [99.0], overkill=0.01, folds=5)).en
     assert "about 19 are expected" in words
     assert "1.0 % was asked for; that takes 99 good parts, and the 52 that there are allow no better" in words
     assert "widened" not in words
-    words = promise_of(cross_fitted_limit(range(3), [99.0], overkill=0.01, folds=3))
+    words = promise_of(cross_fitted_limit(range(3), [99.0], overkill=0.01, folds=3)).en
     assert "widened so that copies of the good parts in a little worse light, place and focus pass" in words
 
 
@@ -64,7 +64,7 @@ def test_escapes_and_overkills_are_shown_worst_first() -> None:
     bent = [judged("bent", number, distance) for number, distance in enumerate([0.9, 0.3, 4.0, None], start=4)]
     found = shown([*good, *bent])
     assert found["Escapes"] == ["bent/5.png", "bent/4.png"]
-    assert found["Overkills"] == ["good/2.png", "good/1.png"]
+    assert found["Overkill"] == ["good/2.png", "good/1.png"]
     assert found["Defects caught best"] == ["bent/6.png"]
     assert found["Parts that could not be judged"] == ["bent/7.png"]
     assert found["The most unusual good parts"][0] == "good/2.png"
@@ -73,13 +73,13 @@ def test_escapes_and_overkills_are_shown_worst_first() -> None:
 def test_where_nothing_went_wrong_the_nearest_are_shown() -> None:
     found = shown([judged("good", number, 0.1 * number) for number in range(6)] + [judged("bent", 9, 3.0)])
     assert found["Escapes: none"] == ["bent/9.png"]
-    assert found["Overkills: none"][0] == "good/5.png"
+    assert found["Overkill: none"][0] == "good/5.png"
 
 
 def test_a_hundred_escapes_do_not_make_a_hundred_pictures() -> None:
     found = shown([judged("bent", number, 0.5) for number in range(100)])
     assert len(found["Escapes"]) == PER_SECTION
-    assert "Overkills" not in found
+    assert "Overkill" not in found
 
 
 def test_the_scale_of_the_map_is_fixed() -> None:
@@ -87,20 +87,9 @@ def test_the_scale_of_the_map_is_fixed() -> None:
     assert scale_bar().startswith("data:image/png;base64,")
 
 
-def test_plots_are_the_same_bytes_for_the_same_values() -> None:
-    random = np.random.default_rng(0)
-    margins = [Group(name="good", values=random.random(9), marker="o", colour="#111111")]
-    points = [
-        Group(name="good", values=random.normal(size=(9, 128)), marker="o", colour="#111111"),
-        Group(name="none", values=np.zeros((0, 0)), marker="^", colour="#222222"),
-    ]
-    centroid = np.zeros(128)
-    assert plot_margins(margins) == plot_margins(margins)
-    assert plot_embedding(points, centroid=centroid, limit=3.0) == plot_embedding(points, centroid=centroid, limit=3.0)
-    assert plot_losses([3.0]) == plot_losses([3.0])
-    assert "good: 9, from" in plot_margins(margins).alt
-
-
-def test_a_kind_without_parts_does_not_break_the_plot() -> None:
-    empty = Group(name="defective, test", values=np.zeros(0), marker="^", colour="#111111")
-    assert "none" in plot_margins([empty]).alt
+def test_mistakes_come_before_what_is_right_and_the_worst_first() -> None:
+    parts = [judged("good", 0, 0.2), judged("good", 1, 1.5), judged("bent", 2, 0.9), judged("bent", 3, 4.0)]
+    placed = [replace(part, embedding=np.zeros(128, np.float32)) for part in parts]
+    assert [part.sample.path.stem for part in mistakes_of(placed)] == ["1", "2"]
+    assert [part.sample.path.stem for part in mistakes_of([placed[0], placed[3]])] == ["0", "3"]
+    assert mistakes_of(parts) == []

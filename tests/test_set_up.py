@@ -1,6 +1,7 @@
 """Set-up on a running station: limit, wires, camera, teaching; what is asked of the core and what it does."""
 
 import base64
+import json
 import threading
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,7 @@ from edge.commands.assembly import Appliance, assemble
 from edge.config import StationConfig
 from edge.control import AnyName, ask
 from edge.drivers.simulated import SimulatedOutputs
-from edge.errors import EdgeError, RecordError
+from edge.errors import DeviceUnavailable, EdgeError, RecordError
 from edge.frame import Frame
 from edge.limit_effect import distances, effect_of
 from edge.live import BINS, ZONES, view_of
@@ -161,6 +162,24 @@ def test_limit_that_cannot_be_kept_is_not_moved(config: StationConfig) -> None:
         (Path(config.data) / "limits.unfinished").mkdir()  # in the way of the new file
         assert "cannot be kept" in core.tell("limit", limit=before["calibrated"] * 1.1)["why"]
         assert core.done("limit")["limit"] == before["limit"]
+
+
+def test_limit_that_the_core_does_not_take_is_not_kept_either(
+    config: StationConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page says that nothing has changed: nor may it after a restart."""
+    with running(config) as appliance:
+        core = Core(config)
+        calibrated = core.done("limit")["calibrated"]
+        moved = core.done("limit", limit=calibrated * 0.9)["limit"]
+
+        def too_busy(*_: object, **__: object) -> None:
+            raise DeviceUnavailable("the line's loop does not answer")
+
+        monkeypatch.setattr(appliance.daemon, "ask", too_busy)
+        assert "does not answer" in core.tell("limit", limit=calibrated * 1.1)["why"]
+        assert list(json.loads((Path(config.data) / FILE_NAME).read_text())["limits"].values()) == [moved]
+        assert core.done("limit")["limit"] == moved
 
 
 def test_limits_are_kept_by_model(tmp_path: Path) -> None:
@@ -403,7 +422,7 @@ def test_operator_resets_a_halted_station_and_sees_no_more_of_the_set_up(site: S
 
 
 def test_without_a_core_every_page_comes_and_every_change_says_so(engineer: Client) -> None:
-    for page in ("", "/wires", "/limit", "/camera", "/teach", "/regions"):
+    for page in ("", "/wires", "/limit", "/models", "/camera", "/teach", "/regions"):
         assert engineer.get(f"/set-up{page}", headers={"accept": "text/html"}).status_code == 200
     for address, fields in (("station", {"what": "pause"}), ("limit", {"limit": "1"}), ("teach", {"parts": "3"})):
         assert engineer.post(f"/set-up/{address}", **fields).status_code == 503

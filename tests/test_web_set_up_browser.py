@@ -22,6 +22,7 @@ PAGES = {
     "/set-up": {"en": "Live picture with focus", "ja": "ピントと露光"},
     "/set-up/wires": {"en": "A wire that is tried", "ja": "試験した出力"},
     "/set-up/limit": {"en": "Back to calibrated", "ja": "校正値に戻す"},
+    "/set-up/models": {"en": "With bundle: installed", "ja": "モデルは管理されていません"},
     "/set-up/camera": {"en": "Turn the lens", "ja": "レンズを回して"},
     "/set-up/teach": {"en": "Download as training folder", "ja": "学習用フォルダー"},
     "/set-up/regions": {"en": "Close the shape", "ja": "図形を閉じる"},

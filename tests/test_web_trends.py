@@ -85,6 +85,15 @@ def test_slow_verdicts_are_warned_of(tmp_path: Path) -> None:
     assert "Verdicts come close to the deadline" in text
 
 
+def test_period_after_a_long_stop_is_empty_and_the_last_parts_are_shown(tmp_path: Path) -> None:
+    """A Monday morning: nothing in the last eight hours."""
+    write(tmp_path, production(until_s=int(time.time()) - 3 * 24 * 3600, days=1))
+    found = columns(tmp_path, "8h")
+    assert found["time"] == []
+    assert lengths(found["last"]) == {500}
+    assert "No part was found." in Client(site_of(tmp_path)).get("/trends?period=8h").text
+
+
 def test_trends_without_records(tmp_path: Path) -> None:
     client = Client(site_of(tmp_path / "nothing"))
     assert "No part was found." in client.get("/trends").text

@@ -6,7 +6,10 @@ from importlib import import_module
 
 from edge.errors import EdgeError
 
-COMMANDS = ("fit", "evaluate", "connector")
+COMMANDS = (
+    *("fit", "evaluate", "compare", "study", "connector", "mnist"),
+    *("keygen", "sign", "push", "collect", "corrected"),
+)
 
 
 def main(arguments: list[str] | None = None) -> int:

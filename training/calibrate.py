@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import beta
+from scipy.stats import beta, betabinom
 
 from edge.manifest import LimitRule
 
@@ -42,6 +42,16 @@ class Limit:
     def is_short(self) -> bool:
         """True where there are too few parts for the overkill asked for."""
         return self.expected > self.target
+
+    def likely_overkills(self, trials: int) -> tuple[int, int]:
+        """How many of so many new good parts 95 of 100 such limits reject, at least and at most, if `expected` holds.
+
+        It is a limit's own luck as well as the new parts': ranks of draws from one distribution, so beta-binomial.
+        """
+        beyond = round(self.expected * (self.parts + 1))
+        likely = betabinom(trials, beyond, self.parts + 1 - beyond)
+        low, high = likely.ppf([(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+        return int(low), int(high)
 
 
 CONDITION = " (if the model of all parts places none farther off than they do)"

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from edge.frame import Frame, Pixels
 from edge.inspection import Inspector
 from edge.variables import FloatArray
-from edge.verdict import Verdict
+from edge.verdict import Reason, Verdict
 from training.calibrate import Rate
 from training.dataset import GOOD, LazyFrames, Sample
 from training.errors import DataSetError
@@ -44,6 +44,12 @@ class Judged:
     def distance(self) -> float:
         """The distance, and infinity where the part could not be judged: it is rejected at any limit."""
         return math.inf if self.verdict.distance is None else self.verdict.distance
+
+    @property
+    def reach(self) -> float:
+        """The smallest limit at which the part passes; infinity for one that no limit of the distance lets pass."""
+        is_always_rejected = self.is_rejected and self.verdict.reason is not Reason.TOO_FAR
+        return math.inf if is_always_rejected else self.distance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from training.network import EMBEDDING_SCALE, ORDER, SMALLEST_LENGTH, STRONG_SIG
 
 OPSET, IR_VERSION = 17, 8  # read by every onnxruntime since 1.14
 PARITY = 1e-4  # largest difference of an embedding, as a share of its length
+SHORTEST = 0.1 * EMBEDDING_SCALE  # a map without anything in it has no length to be compared with
 
 
 def to_onnx(network: EmbeddingNet) -> bytes:
@@ -38,17 +39,13 @@ def to_onnx(network: EmbeddingNet) -> bytes:
             learned = graph.node("PRelu", learned, _array(layer.weight))
         else:
             raise ExportError(f"a layer of the kind {type(layer).__name__} cannot be exported")
-    share = float(network.learned_share.detach())
-    if not network.names_defects:
-        fixed = graph.node("Add", fixed, graph.node("Mul", learned, share))
     length = graph.length_of(fixed)
-    direction, strength = graph.node("Div", fixed, length), graph.node("Pow", length, 1 / ORDER)
-    if network.names_defects:
-        beyond_good = graph.node("Relu", graph.node("Sub", 1.0, graph.node("Div", 1.0, strength)))
-        weight = graph.node("Mul", beyond_good, share)
-        turn = graph.node("Mul", graph.node("Div", learned, graph.length_of(learned)), weight)
-        direction = graph.node("Add", direction, turn)
-        direction = graph.node("Div", direction, graph.length_of(direction))
+    strength = graph.node("Pow", length, 1 / ORDER)
+    beyond_good = graph.node("Relu", graph.node("Sub", 1.0, graph.node("Div", 1.0, strength)))
+    weight = graph.node("Mul", beyond_good, float(network.learned_share.detach()))
+    turn = graph.node("Mul", graph.node("Div", learned, graph.length_of(learned)), weight)
+    direction = graph.node("Add", graph.node("Div", fixed, length), turn)
+    direction = graph.node("Div", direction, graph.length_of(direction))
     graph.node("Mul", direction, graph.node("Mul", strength, EMBEDDING_SCALE), output="embedding")
     cells = network.regions.shape[0]
     model = helper.make_model(
@@ -102,7 +99,8 @@ def check_parity(network: EmbeddingNet, embedder: OnnxEmbedder, maps: Pixels) ->
     length. Raises ExportError above PARITY."""
     taught = embed(network, maps)
     exported = np.stack([embedder.embed(cell_map) for cell_map in maps])
-    difference = float((np.abs(taught - exported).max(axis=1) / np.linalg.norm(taught, axis=1)).max())
+    lengths = np.maximum(np.linalg.norm(taught, axis=1), SHORTEST)
+    difference = float((np.abs(taught - exported).max(axis=1) / lengths).max())
     if not difference <= PARITY:
         raise ExportError(
             f"the exported network differs from the trained one by {difference:.1e} (allowed: {PARITY:.0e})"

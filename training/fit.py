@@ -21,14 +21,19 @@ PARITY_MAPS = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fitted:
-    """A finished model. parity: torch against onnxruntime, as a share of an embedding's length."""
+    """A finished model. parity: torch against onnxruntime, as a share of an embedding's length.
 
+    calibration: the good parts as judged by what had not seen them. seen: as judged by the model of them all.
+    """
+
+    settings: FitSettings
     archive: bytes
     bundle: Bundle
     inspector: Inspector
     learned: Learned
     limit: Limit
     calibration: list[Judged]
+    seen: list[Judged]
     parity: float
 
 
@@ -51,7 +56,8 @@ def fit(dataset: DataSet, settings: FitSettings) -> Fitted:
         golden=(),
         sha256="",
     )
-    calibration = _as_if_fresh(judge_all(Inspector(draft, embedder), learned.learned_from), learned)
+    seen = judge_all(Inspector(draft, embedder), learned.learned_from)
+    calibration = _as_if_fresh(seen, learned)
     limit = _calibrated(calibration, learned, settings.overkill)
     draft = _with_limit(draft, limit)
     results, golden = golden_parts(Inspector(draft, embedder), learned, seed=settings.training.seed)
@@ -66,12 +72,14 @@ def fit(dataset: DataSet, settings: FitSettings) -> Fitted:
     bundle = decode(archive)  # what ships is what was read back, and it must pass the device's own test
     inspector = arm(bundle, open_embedder(bundle))
     return Fitted(
+        settings=settings,
         archive=archive,
         bundle=bundle,
         inspector=inspector,
         learned=learned,
         limit=limit,
         calibration=calibration,
+        seen=seen,
         parity=parity,
     )
 
@@ -82,19 +90,23 @@ def _as_if_fresh(judged: Sequence[Judged], learned: Learned) -> list[Judged]:
         part
         if part.verdict.distance is None
         else replace(part, verdict=replace(part.verdict, distance=float(distance)))
-        for part, distance in zip(judged, learned.fresh.good, strict=True)
+        for part, distance in zip(judged, learned.from_good(learned.embeddings_good), strict=True)
     ]
 
 
-def _calibrated(calibration: Sequence[Judged], learned: Learned, overkill: float) -> Limit:
+def farthest_of_parts(calibration: Sequence[Judged]) -> list[float]:
     """A part of several pictures is as far off as the farthest of them: one is enough to reject it."""
     farthest: dict[str, float] = {}
     for part in calibration:
         farthest[part.sample.part] = max(part.distance, farthest.get(part.sample.part, 0.0))
+    return [*farthest.values()]
+
+
+def _calibrated(calibration: Sequence[Judged], learned: Learned, overkill: float) -> Limit:
     try:
         return cross_fitted_limit(
-            [*farthest.values()],
-            [float(distance) for distance in learned.fresh.disturbed],
+            farthest_of_parts(calibration),
+            [float(distance) for distance in learned.from_good(learned.embeddings_disturbed)],
             overkill=overkill,
             folds=len(learned.good.folds),
         )

@@ -1,7 +1,7 @@
 """From a data set to a trained network and its embeddings."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -12,11 +12,8 @@ from edge.variables import FloatArray
 from training.alignment_mode import ModeChoice, choose_mode
 from training.batches import Batches, LabelledMaps
 from training.dataset import GOOD, DataSet, LazyFrames, Sample, digest_of
-from training.fresh_distances import FreshDistances, fresh_distances, pool_of
 from training.loop import Trained, TrainingSettings, embed, train
 from training.maps import GoodParts, labelled_maps, learn_good_parts
-
-FEW_PARTS, FEW_PARTS_STEPS = 30, 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +33,9 @@ class FitSettings:
 class Learned:
     """What training gives.
 
-    data_sha256: of all that was learned from. embeddings_good: (N, 128). embeddings_defects: by label, (M, 128).
-    fresh: distances by models that had not seen the part, in the order of learned_from and of good.disturbed.
+    data_sha256: of all that was learned from. Embeddings are of maps by references and a cell function that had not
+    seen the part. embeddings_good: (N, 128) in the order of learned_from. embeddings_disturbed: (M, 128) in that of
+    good.disturbed. embeddings_defects: by label, (M, 128).
     """
 
     settings: MapSettings
@@ -49,8 +47,8 @@ class Learned:
     good: GoodParts
     trained: Trained
     embeddings_good: FloatArray
+    embeddings_disturbed: FloatArray
     embeddings_defects: dict[str, FloatArray]
-    fresh: FreshDistances
 
     @property
     def centroids(self) -> Centroids:
@@ -58,6 +56,10 @@ class Learned:
         good = self.embeddings_good.mean(axis=0)
         defects = [embeddings.mean(axis=0) for embeddings in self.embeddings_defects.values()]
         return Centroids(good=good, defects=np.array(defects, dtype=np.float32).reshape(-1, len(good)))
+
+    def from_good(self, embeddings: FloatArray) -> FloatArray:
+        """(N, 128) → (N,) distances to the good parts' centroid, which the limit rests on."""
+        return np.asarray(np.linalg.norm(embeddings - self.embeddings_good.mean(axis=0), axis=1))
 
 
 def learn(dataset: DataSet, settings: FitSettings) -> Learned:
@@ -79,10 +81,8 @@ def learn(dataset: DataSet, settings: FitSettings) -> Learned:
     labels = () if settings.is_good_only else dataset.labels
     defective = [sample for sample in dataset.train if sample.label in labels]
     labelled = _labelled(defective, labels, good, map_settings)
-    parts = len({sample.part for sample in learned_from})
-    teaching = _for_few(settings.training, parts=parts, labels=len(labels))
-    batches = Batches(pool_of(good), labelled, size=settings.training.batch, seed=seed)
-    trained = train(batches, map_settings.grid, labels=len(labels), settings=teaching)
+    batches = Batches(good.pool, labelled, size=settings.training.batch, seed=seed)
+    trained = train(batches, map_settings.grid, labels=len(labels), settings=settings.training)
     return Learned(
         settings=map_settings,
         alignment=choice,
@@ -93,15 +93,9 @@ def learn(dataset: DataSet, settings: FitSettings) -> Learned:
         good=good,
         trained=trained,
         embeddings_good=embed(trained.network, good.maps),
+        embeddings_disturbed=embed(trained.network, good.disturbed),
         embeddings_defects=_embeddings_by_label(trained, labelled, labels),
-        fresh=fresh_distances(good, labelled, map_settings.grid, teaching),
     )
-
-
-def _for_few(settings: TrainingSettings, *, parts: int, labels: int) -> TrainingSettings:
-    """Few parts are soon known by heart: longer training only makes all others look farther off."""
-    steps = min(settings.steps_for(labels), FEW_PARTS_STEPS)
-    return replace(settings, steps=steps) if parts < FEW_PARTS else settings
 
 
 def _labelled(

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -32,8 +32,8 @@ class LossName(StrEnum):
     TRIPLET = "triplet"
 
 
-# With labelled defects there is something to learn until the loss levels off. From made-up ones alone the network soon
-# learns what is true of these only, and loses what the map knows of others.
+# With labelled defects there are names to learn until the loss levels off; without them nothing but whether a defect
+# is one, which the distance says already.
 LABELLED_STEPS, LABELLED_RATE = 800, 2e-3
 UNLABELLED_STEPS, UNLABELLED_RATE = 150, 3e-4
 
@@ -63,8 +63,10 @@ class Trained:
     network: EmbeddingNet
     losses: list[float]
     separation: float  # AUROC of good against synthetic and labelled defects, on the last batches
+    separations: list[float] = field(default_factory=list)  # the same of every SEPARATION_EVERY-th batch as it came
 
 
+SEPARATION_EVERY = 10
 EARLY_STEP = 300
 COLLAPSED_SEPARATION = 0.6
 CHECK_BATCHES = 4
@@ -76,7 +78,7 @@ def train(batches: Batches, grid: Grid, *, labels: int, settings: TrainingSettin
     use_one_thread()
     steps = settings.steps_for(labels)
     rate = settings.learning_rate or (LABELLED_RATE if labels else UNLABELLED_RATE)
-    network = EmbeddingNet(grid, settings.hidden, names_defects=labels > 0)
+    network = EmbeddingNet(grid, settings.hidden)
     start_local(network, grid)
     loss_of, miner = _loss_and_miner(settings, labels=labels)
     parameters = [*network.parameters(), *loss_of.parameters()]
@@ -84,6 +86,7 @@ def train(batches: Batches, grid: Grid, *, labels: int, settings: TrainingSettin
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
 
     losses: list[float] = []
+    separations: list[float] = []
     for step in progress(range(steps), f"training ({settings.loss})"):
         maps, targets = batches.draw()  # (N, cells), (N,)
         embeddings = network(maps)  # (N, 128)
@@ -95,11 +98,20 @@ def train(batches: Batches, grid: Grid, *, labels: int, settings: TrainingSettin
         losses.append(float(loss.detach()))
         if not math.isfinite(losses[-1]):
             raise TrainingError(f"the loss is no number any more at step {step}: try another seed or another --loss")
+        if step % SEPARATION_EVERY == 0:
+            separations.append(separation_of(embeddings.detach(), targets))
         if step + 1 == min(EARLY_STEP, steps):
             check_collapse(network, batches, step=step + 1)
 
     network.eval()
-    return Trained(network=network, losses=losses, separation=check_collapse(network, batches, step=steps))
+    separation = check_collapse(network, batches, step=steps)
+    return Trained(network=network, losses=losses, separation=separation, separations=separations)
+
+
+def separation_of(embeddings: torch.Tensor, labels: torch.Tensor) -> float:
+    """AUROC of the distance to the good parts' centroid, good against all others. embeddings: (N, D). labels: (N,)."""
+    distances = (embeddings - embeddings[labels == GOOD].mean(dim=0)).norm(dim=1)
+    return float(roc_auc_score((labels != GOOD).numpy(), distances.numpy()))
 
 
 def check_collapse(network: EmbeddingNet, batches: Batches, *, step: int) -> float:
@@ -108,14 +120,12 @@ def check_collapse(network: EmbeddingNet, batches: Batches, *, step: int) -> flo
     maps, labels = torch.cat([maps for maps, _ in drawn]), torch.cat([labels for _, labels in drawn])
     with torch.no_grad():
         embeddings = network(maps)
-    good = embeddings[labels == GOOD]
-    distances = (embeddings - good.mean(dim=0)).norm(dim=1)
     if float(embeddings.std(dim=0).max()) < 1e-5:
         raise TrainingError(
             f"the embedding collapsed: after {step} steps every part lands on the same point; "
             "try another seed or --loss classify"
         )
-    separation = float(roc_auc_score((labels != GOOD).numpy(), distances.numpy()))
+    separation = separation_of(embeddings, labels)
     if separation < COLLAPSED_SEPARATION:
         raise TrainingError(
             f"the embedding does not tell good parts from defects: after {step} steps it separates {separation:.0%} of "

@@ -1,4 +1,4 @@
-"""The client's three losses, `loss(embeddings, labels, indices) -> scalar` always, and one on the judged distance.
+"""The client's three losses, `loss(embeddings, labels, indices) -> scalar` always.
 
 Only `squared_distances` knows how a distance is made; every margin here is stated on the plain (not squared) distance.
 Label 0 is the good part, positive labels are the defects', SYNTHETIC marks defects that were made up.
@@ -18,32 +18,8 @@ def squared_distances(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor
     return (first - second).square().sum(dim=1)
 
 
-class JudgementLoss(nn.Module):
-    """Cross-entropy of good against defective, told by nothing but the distance to the good parts' centroid.
-
-    The station judges by this one distance, and an embedding that only learned to name defects may leave one near the
-    centre that every layer before has seen. Scale and middle are learned along.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.scale = nn.Parameter(torch.tensor(0.5))
-        self.middle = nn.Parameter(torch.tensor(14.0))  # in units of the embedding, between usual good and defective
-
-    def forward(self, embeddings: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """embeddings: (N, D). labels: (N,). The centroid is that of the batch's good parts; without any: zero."""
-        is_good = labels == GOOD
-        if not is_good.any():
-            return embeddings.sum() * 0.0
-        centroid = embeddings[is_good].mean(dim=0, keepdim=True)
-        distances = (squared_distances(embeddings, centroid) + 1e-6).sqrt()  # (N,)
-        scores = self.scale * (distances - self.middle)
-        return functional.binary_cross_entropy_with_logits(scores, (~is_good).float())
-
-
 class ClassifyLoss(nn.Module):
-    """Negative log-likelihood of the label (softmax + NLL on PReLU(embedding), as in the client's SMNRT21), plus
-    JudgementLoss: of the three, this loss alone would not teach distances.
+    """Negative log-likelihood of the label (softmax + NLL on PReLU(embedding), as in the client's SMNRT21).
 
     labels: how many defect labels there are; synthetic defects are one class more.
     """
@@ -51,14 +27,11 @@ class ClassifyLoss(nn.Module):
     def __init__(self, labels: int) -> None:
         super().__init__()
         self.head = ClassifyHead(labels + 2)
-        self.judgement = JudgementLoss()
 
     def forward(self, embeddings: torch.Tensor, labels: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
         """embeddings: (N, D). labels: (N,). indices: (M,) which of them to learn from."""
         log_probabilities = self.head(embeddings[indices])  # (M, classes)
-        named = functional.nll_loss(log_probabilities, labels[indices] % log_probabilities.shape[1])
-        judged: torch.Tensor = self.judgement(embeddings[indices], labels[indices])
-        return named + judged
+        return functional.nll_loss(log_probabilities, labels[indices] % log_probabilities.shape[1])
 
 
 class ContrastiveLoss(nn.Module):

@@ -23,6 +23,7 @@ from training.dataset import Sample
 from training.errors import TrainingError
 from training.progress import progress
 from training.registration import place_good_parts
+from training.synthesis import MapPool
 from training.unit_space import folds_of, median_picture, unit_space
 
 SMALLEST_VISIBLE_SHARE = 0.5  # three quarters on parts that are alike, a quarter to 0.44 on pictures of anything
@@ -37,7 +38,7 @@ class GoodParts:
     cross-fitted. disturbed: (M, rows, columns) uint8, of the same parts in a little worse light, place and focus.
     residues: (P, rows, columns) float32, what visible synthetic defects added to a good map, in levels. invisible: how
     many more raised no cell visibly. folds: numbers of the pictures that a fold had not seen, by which all this was
-    cross-fitted. disturbed_of, residues_of: of which picture each was made.
+    cross-fitted.
     """
 
     placer: Placer
@@ -50,8 +51,13 @@ class GoodParts:
     residues: FloatArray
     invisible: int
     folds: list[npt.NDArray[np.intp]]
-    disturbed_of: npt.NDArray[np.intp]
-    residues_of: npt.NDArray[np.intp]
+
+    @property
+    def pool(self) -> MapPool:
+        """What further maps are made of."""
+        return MapPool(
+            good=self.maps.astype(np.float32), disturbed=self.disturbed.astype(np.float32), residues=self.residues
+        )
 
 
 def learn_good_parts(
@@ -98,8 +104,6 @@ def learn_good_parts(
         residues=residues[is_visible],
         invisible=int((~is_visible).sum()),
         folds=folds,
-        disturbed_of=examples.disturbed_of,
-        residues_of=examples.defective_of[is_visible],
     )
 
 

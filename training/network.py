@@ -9,36 +9,34 @@ from edge.bundle import EMBEDDING_SIZE
 from edge.preprocess import CEILING_SIGMA, FLOOR_SIGMA
 from edge.settings import Grid
 
-ORDER = 12
+ORDER = 24
 STRONG_SIGMA = 4.0  # what the strongest of a good part's cells reaches
 EMBEDDING_SCALE = 10.0  # an embedding's usual length
 REGION_ROWS, REGION_COLUMNS = 8, 16
 REGION_SPREAD = 0.5  # of the distance between regions
-LEARNED_SHARE = 0.01  # of the learned part, to begin with
-NAMING_SHARE = 3.0  # the same of what turns the direction, where there are kinds of defects to name
+LEARNED_SHARE = 3.0  # of the learned part, to begin with
 
 
 class EmbeddingNet(nn.Module):
     """(N, cells) of 0 to 1 → (N, 128), a fixed part of higher order and a learned one, an MLP with PReLU.
 
     A Euclidean distance on what layers make of all cells averages a small defect away. The fixed part is the sum of the
-    cells' twelfth powers in each of 128 regions of the map, so that one strong cell outweighs all others; the MLP adds
-    to it; and the length of the sum, not its direction, has its twelfth root taken, so that distances stay proportional
-    to deviations. Our reading of the higher-order distance that the client's documents wish for.
+    cells' 24th powers in each of 128 regions of the map, so that one strong cell outweighs all others; the length of
+    the whole, not its direction, has its 24th root taken, so that distances stay proportional to deviations. Our
+    reading of the higher-order distance that the client's documents wish for.
 
-    The fixed part says where a defect is, not which. With defects to name the MLP turns the direction instead, the more
-    the farther a part lies beyond what good parts reach, and leaves the length alone: what it learned by heart of some
-    good parts would only put others farther off.
+    The fixed part says where a defect is, not which. The MLP turns the direction, the more the farther a part lies
+    beyond what good parts reach, and leaves the length alone: how far a cell is from good is known from the map, and
+    what an MLP learns by heart of some good parts would only put others farther off.
     """
 
-    def __init__(self, grid: Grid, hidden: tuple[int, ...], *, names_defects: bool = False) -> None:
+    def __init__(self, grid: Grid, hidden: tuple[int, ...]) -> None:
         super().__init__()
-        self.names_defects = names_defects
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise((grid.cells, *hidden)):
             layers += [nn.Linear(inputs, outputs), nn.PReLU()]
         self.layers = nn.Sequential(*layers, nn.Linear(hidden[-1], EMBEDDING_SIZE))
-        self.learned_share = nn.Parameter(torch.tensor(NAMING_SHARE if names_defects else LEARNED_SHARE))
+        self.learned_share = nn.Parameter(torch.tensor(LEARNED_SHARE))
         self.regions: torch.Tensor
         self.register_buffer("regions", regions_of(grid))
 
@@ -47,18 +45,14 @@ class EmbeddingNet(nn.Module):
         sigmas = torch.relu(maps * (CEILING_SIGMA - FLOOR_SIGMA) + FLOOR_SIGMA) / STRONG_SIGMA  # (N, cells)
         fixed = sigmas.pow(ORDER) @ self.regions  # (N, 128)
         learned: torch.Tensor = self.layers(sigmas.square())  # (N, 128)
-        if not self.names_defects:
-            fixed = fixed + self.learned_share * learned
         length = length_of(fixed)  # (N, 1)
-        direction, strength = fixed / length, length.pow(1 / ORDER)
-        if self.names_defects:
-            beyond_good = torch.relu(1 - 1 / strength)
-            direction = direction + self.learned_share * beyond_good * learned / length_of(learned)
-            direction = direction / length_of(direction)
-        return EMBEDDING_SCALE * direction * strength
+        strength = length.pow(1 / ORDER)
+        beyond_good = torch.relu(1 - 1 / strength)
+        direction = fixed / length + self.learned_share * beyond_good * learned / length_of(learned)
+        return EMBEDDING_SCALE * strength * direction / length_of(direction)
 
 
-SMALLEST_LENGTH = 0.01
+SMALLEST_LENGTH = 1e-15  # of sums of high powers: a quarter of STRONG_SIGMA, when its root is taken
 
 
 def length_of(vectors: torch.Tensor) -> torch.Tensor:

@@ -15,10 +15,11 @@ from edge.variables import grey_of
 from edge.verdict import Outcome
 from training.dataset import LazyFrames
 from training.errors import TrainingError
-from training.learn import FEW_PARTS, FitSettings, Learned
+from training.learn import FitSettings, Learned
 from training.maps import GoodParts
 from training.synthesis import with_defect
 
+FEW_PARTS = 30
 MAP_MEAN_DEVIATIONS = 10.0
 LARGEST_MAP_MEAN = 250.0
 PROVISIONAL = 1e9  # the limit while the limit is being found

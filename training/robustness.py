@@ -24,6 +24,7 @@ from training.dataset import GOOD, LazyFrames, Sample, open_dataset
 from training.disturbances import Disturbance, disturbances
 from training.errors import DataSetError
 from training.evaluate import Judged, evaluate, judge_all
+from training.run_folder import bundle_in
 from training.tool import note, run_tool, whole, write_json
 
 HEAD = ("trouble", "overkill", "of these FAULT", "escapes", "defects caught as FAULT", "reasons of FAULT")
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(options: argparse.Namespace) -> None:
     """Judge every test picture under every disturbance."""
-    bundle = read_bundle(options.model / "bundle" if options.model.is_dir() else options.model)
+    bundle = read_bundle(bundle_in(options.model))
     inspector = arm(bundle, open_embedder(bundle))
     samples = drawn(open_dataset(options.data).test, most=options.most, seed=options.seed)
     if not samples:

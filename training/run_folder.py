@@ -7,6 +7,13 @@ from pathlib import Path
 
 from training.errors import ExportError
 
+BUNDLE = "bundle"
+
+
+def bundle_in(place: Path) -> Path:
+    """The model's file of a run, or the file itself: what commands take as RUN_OR_BUNDLE."""
+    return place / BUNDLE if place.is_dir() else place
+
 
 class RunFolder:
     """RUN of `training fit`."""

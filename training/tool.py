@@ -49,9 +49,14 @@ def check_writable(path: Path) -> None:
 
 def write_json(path: Path, value: object) -> None:
     """Write the file whole or not at all. Raises EdgeError."""
+    write_text(path, json.dumps(plain(value), indent=1, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write the file whole or not at all. Raises EdgeError."""
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
-        unfinished.write_text(json.dumps(plain(value), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        unfinished.write_text(text, encoding="utf-8")
         unfinished.replace(path)
     except OSError as error:
         unfinished.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from edge.preprocess import References
 from edge.settings import MapSettings
 from edge.variables import FloatArray, Light, channels_of
 
-FOLDS = 5
+FOLDS, FEWEST_FOLDS, MOST_FOLDS = 10, 8, 16  # the more, the more alike what a fold had seen is to what the model has
 USUAL_SHARE = 0.96  # of the good parts' levels at a pixel
 USUAL_REACH_PX = 1  # what is usual at a pixel is usual at its neighbours: parts never lie exactly alike
 LEVELS_PER_STEP = 4.0  # quantiles are taken of whole numbers, a quarter of a grey level each
@@ -68,10 +68,18 @@ def _usual(steps: npt.NDArray[np.int16]) -> tuple[FloatArray, FloatArray]:
 def folds_of(parts: Sequence[str]) -> Iterator[npt.NDArray[np.intp]]:
     """The numbers of the pictures that each fold leaves out: all pictures of a physical part together.
 
-    parts: of which part each picture is, by name.
+    Ten folds, or a number near it that makes them equal, because more can be promised then (`worst_overkill`). parts:
+    of which part each picture is, by name.
     """
     names = list(dict.fromkeys(parts))
-    folds = min(FOLDS, len(names))
+    folds = _fold_count(len(names))
     fold_of = {name: number % folds for number, name in enumerate(names)}
     for fold in range(folds):
         yield np.flatnonzero([fold_of[part] == fold for part in parts])
+
+
+def _fold_count(parts: int) -> int:
+    if parts <= FOLDS:
+        return parts
+    equal = [folds for folds in range(FEWEST_FOLDS, MOST_FOLDS + 1) if parts % folds == 0]
+    return min(equal, key=lambda folds: abs(folds - FOLDS), default=FOLDS)

@@ -3,32 +3,37 @@
 import logging
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import cast
 
+from edge.armed import Armed, with_limit
 from edge.bundle import Bundle
-from edge.config import DEMO_BUNDLE, StationConfig
-from edge.control import Answer, Control, PlainCommands
+from edge.config import DEMO_BUNDLE, INSTALLED, StationConfig
+from edge.control import Answer, Control, PlainCommands, SetUpCommands
 from edge.daemon import Daemon
 from edge.drivers import open_camera, open_embedder, open_outputs, open_trigger
 from edge.drivers.clock import SystemClock
-from edge.errors import BundleError, EdgeError, ModelError
+from edge.errors import BundleError, ModelError
 from edge.heartbeat import Heartbeat
 from edge.inspection import Inspector
 from edge.interfaces import Camera, Outputs
-from edge.manifest import Manifest
-from edge.model_store import arm, name_of, read_bundle
-from edge.moved_limit import check_limit, read_limit
+from edge.model_start import begin, ended_in_order
+from edge.model_store import arm, read_bundle
+from edge.model_switch import ModelSwitch
+from edge.model_trial import TrialKeeper
 from edge.notify import Notifier
-from edge.record import ModelName, Record
+from edge.receive import installed, read_version, version_of
+from edge.record import Record
 from edge.recorder import Recorder
 from edge.remote import Fires, commands_of
 from edge.set_up import Bench, Switches
+from edge.slots import Slots, Version
 from edge.station import Station
 from edge.takt import StationRules
+from edge.trust import Trust, Vouched, read_vouched
 from edge.watchers import watchers_of
 
 log = logging.getLogger(__name__)
@@ -47,16 +52,6 @@ class Appliance:
     recorder: Recorder
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Armed:
-    """An inspector with its model's name. why_not: why it may not judge, or why there is none."""
-
-    inspector: Inspector | None = None
-    model: ModelName | None = None
-    manifest: Manifest | None = None
-    why_not: str = ""
-
-
 @contextmanager
 def assemble(
     config: StationConfig,
@@ -72,7 +67,10 @@ def assemble(
     """
     clock, folder = SystemClock(), Path(config.data)
     armed = load_model(config)
+    slots = Slots(folder)
+    trials = TrialKeeper(slots, folder, arm=lambda version: arm_version(config, version))
     with ExitStack() as stack:
+        stack.callback(trials.close)
         recorder = stack.enter_context(
             Recorder(
                 folder,
@@ -105,7 +103,7 @@ def assemble(
             station=station,
             heartbeat=heartbeat,
             notifier=notifier,
-            on_record=on_record,
+            on_record=trials.before(on_record),
             ends_when_halted=ends_when_halted,
         )
         fires = cast(Fires, trigger) if config.trigger.driver == "software" else None
@@ -116,13 +114,38 @@ def assemble(
             outputs=cast(Switches, outputs),
             wires=config.outputs.testable,
             data=folder,
-            manifest=armed.manifest,
-            model_sha256=armed.model.sha256 if armed.model else "",
-            inspector=armed.inspector,
-            unarmed_because=armed.why_not,
+            armed=armed,
         )
-        stack.enter_context(Control(config.control_path, {**_with_clock(commands, recorder), **bench.commands()}))
+        models = _models(config, slots, trials, daemon, bench, heartbeat) if config.bundle == INSTALLED else {}
+        commands = _with_clock(commands, recorder)
+        stack.enter_context(Control(config.control_path, {**commands, **bench.commands(), **models}))
         yield Appliance(daemon=daemon, station=station, camera=camera, outputs=outputs, recorder=recorder)
+    if config.bundle == INSTALLED:
+        with suppress(BundleError):  # then this start counts, and one too many only costs a new model its place
+            ended_in_order(slots)
+
+
+def _models(
+    config: StationConfig, slots: Slots, trials: TrialKeeper, daemon: Daemon, bench: Bench, heartbeat: Heartbeat
+) -> SetUpCommands:
+    """What changes the model while the station runs; a probation that a restart has interrupted begins anew."""
+
+    def use(armed: Armed) -> None:
+        bench.use(armed)
+        heartbeat.use(armed.model)
+
+    switch = ModelSwitch(
+        daemon,
+        slots,
+        find=lambda serial: find_version(config, serial),
+        arm=lambda version: arm_version(config, version),
+        use=use,
+        trials=trials,
+        probation_parts=config.models.probation_parts,
+    )
+    with suppress(BundleError):  # unreadable slots: the station is not READY and says so
+        trials.begin(switch.change)
+    return switch.commands()
 
 
 def _with_clock(commands: PlainCommands, recorder: Recorder) -> PlainCommands:
@@ -147,27 +170,57 @@ def ended_by_signals(stop: Callable[[int, FrameType | None], object]) -> Iterato
 
 
 def load_model(config: StationConfig) -> Armed:
-    """The configured model, armed, or why it cannot be."""
+    """The model to start with, armed, or why it cannot be."""
     try:
-        bundle, inspector = load_inspector(bundle_path(config.bundle))
+        if config.bundle == INSTALLED:
+            return begin(Slots(Path(config.data)), lambda version: arm_version(config, version))
+        return _armed(config, station_model(config))
     except (BundleError, ModelError) as error:
         log.error("there is no valid model: %s", error)  # noqa: TRY400 - one plain line
         return Armed(why_not=f"there is no valid model: {error}")
-    why_not, limit = "", bundle.manifest.limit
-    try:  # after the self-test, which is of the model as it was taught
-        moved = read_limit(Path(config.data), model_sha256=bundle.sha256)
-        if moved is not None:
-            check_limit(moved, calibrated=limit.calibrated)
-            inspector.limit = moved
-    except EdgeError as error:
-        why_not = f"nobody knows which limit is meant: {error}"
-    return Armed(inspector=inspector, model=name_of(bundle), manifest=bundle.manifest, why_not=why_not)
+
+
+def arm_version(config: StationConfig, version: Version) -> Armed:
+    """One of the installed models, looked at as if it had just come, and armed. Raises BundleError or ModelError."""
+    return _armed(config, read_version(Slots(Path(config.data)), trust_of(config), version))
+
+
+def find_version(config: StationConfig, serial: int) -> Version:
+    """The installed model of a serial. Raises BundleError if there is none."""
+    slots = Slots(Path(config.data))
+    version = slots.of_serial(serial)
+    if version is None:
+        there = ", ".join(str(kept) for kept in sorted(slots.serials().values())) or "none"
+        raise BundleError(f"there is no model with serial {serial} on this station; there are: {there}")
+    return version_of(read_vouched(slots.path_of(version), trust_of(config)).bundle)
+
+
+def _armed(config: StationConfig, found: Vouched) -> Armed:
+    inspector = arm(found.bundle, open_embedder(found.bundle))
+    return with_limit(found.bundle, inspector, data=Path(config.data))
 
 
 def load_inspector(path: Path) -> tuple[Bundle, Inspector]:
     """A bundle's model that has proved itself here. Raises BundleError or ModelError."""
     bundle = read_bundle(path)
     return bundle, arm(bundle, open_embedder(bundle))
+
+
+def station_model(config: StationConfig) -> Vouched:
+    """The model that a station is configured with, and who vouches for it. Raises BundleError.
+
+    The one that ships came with the program itself, and is trusted as the program is.
+    """
+    if config.bundle == DEMO_BUNDLE:
+        return Vouched(bundle=read_bundle(demo_bundle_path()), signer="")
+    if config.bundle == INSTALLED:
+        return installed(Slots(Path(config.data)), trust_of(config))
+    return read_vouched(Path(config.bundle), trust_of(config))
+
+
+def trust_of(config: StationConfig) -> Trust:
+    """Whose models a station accepts."""
+    return Trust(keys=Path(config.models.keys), accepts_unsigned=config.models.unsigned == "accept")
 
 
 def rules_of(config: StationConfig) -> StationRules:

@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     bundle, inspector = load_inspector(bundle_path(options.bundle))
     frames = _frames(bundle, options.frames)
     measured = {
-        stage: {name: round(_quantile(values, share), 3) for name, share in SHARES.items()}
+        stage: {name: round(quantile(values, share), 3) for name, share in SHARES.items()}
         for stage, values in measure(inspector, frames, options.parts).items()
     }
     print(f"{options.parts} parts, {len(frames)} pictures of {frames[0].width}x{frames[0].height}, ms; without camera")
@@ -69,7 +69,7 @@ def measure(inspector: Inspector, frames: list[Frame], parts: int) -> dict[str, 
     return {stage: sorted(values) for stage, values in taken.items()}
 
 
-def _quantile(values: list[float], share: float) -> float:
+def quantile(values: list[float], share: float) -> float:
     """The smallest measured value that at least this share of the values does not exceed."""
     return values[max(0, math.ceil(share * len(values)) - 1)]
 

@@ -14,16 +14,18 @@ from pathlib import Path
 
 import edge
 from edge.cameras import CameraEventTrigger
-from edge.commands.assembly import bundle_path, load_inspector
-from edge.config import IntervalTrigger, StationConfig, load_config
+from edge.commands.assembly import station_model
+from edge.config import DEMO_BUNDLE, IntervalTrigger, StationConfig, load_config
 from edge.data_folder import is_held
 from edge.database import check_database
-from edge.drivers import open_camera, open_outputs, open_trigger
+from edge.drivers import open_camera, open_embedder, open_outputs, open_trigger
 from edge.drivers.clock import SystemClock
 from edge.errors import ConfigError, DeviceFault, EdgeError, RecordError
 from edge.heartbeat import read_beat
 from edge.machine import check_clock, check_power, check_wires_fall
+from edge.model_store import arm
 from edge.state import Phase
+from edge.trust import read_keys
 from edge.verdict import Outcome
 from edge.wiring import GpioTrigger
 
@@ -45,6 +47,7 @@ def run(options: argparse.Namespace) -> int:
     _report("config", is_well=True, words=f"station {config.station}, {options.config}")
     devices: dict[str, Callable[[StationConfig], str]] = {"camera": _camera, "trigger": _trigger, "outputs": _outputs}
     checks: dict[str, Callable[[StationConfig], str]] = {
+        "keys": _keys,
         "bundle": _bundle,
         **({"core": _core} if is_held(Path(config.data)) else devices),
         "page": _page,
@@ -72,11 +75,23 @@ def _report(name: str, *, is_well: bool, words: str) -> None:
     print(f"{'ok  ' if is_well else 'FAIL'} {name:9} {words}")
 
 
+def _keys(config: StationConfig) -> str:
+    """Whose models are accepted; a station that accepts anybody's says so in a way that nobody overlooks."""
+    keys = read_keys(Path(config.models.keys))
+    if config.models.unsigned == "accept":
+        return "!!! UNSIGNED MODELS ARE ACCEPTED, whoever made them (models: unsigned): not for production"
+    revoked = f"; revoked: {', '.join(sorted(keys.revoked))}" if keys.revoked else ""
+    return f"models are accepted from: {', '.join(sorted(keys.trusted)) or 'nobody'}{revoked}"
+
+
 def _bundle(config: StationConfig) -> str:
-    bundle, _ = load_inspector(bundle_path(config.bundle))
-    manifest = bundle.manifest
-    golden = len(manifest.golden)
-    return f"{manifest.product}, serial {manifest.serial}, {bundle.sha256[:12]}, {golden} golden pictures found again"
+    found = station_model(config)
+    bundle, manifest = found.bundle, found.bundle.manifest
+    arm(bundle, open_embedder(bundle))
+    signer = f"signed by {found.signer}" if found.signer else "!!! NOT SIGNED"
+    vouches = "came with the program" if config.bundle == DEMO_BUNDLE else signer
+    golden = f"{len(manifest.golden)} golden pictures found again"
+    return f"{manifest.product}, serial {manifest.serial}, {bundle.sha256[:12]}, {vouches}, {golden}"
 
 
 def _camera(config: StationConfig) -> str:

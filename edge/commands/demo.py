@@ -15,6 +15,7 @@ from pathlib import Path
 
 import yaml
 
+from edge.child_process import environment, python
 from edge.commands.assembly import PACKAGE, assemble, demo_bundle_path, ended_by_signals, load_inspector
 from edge.commands.tally import Tally
 from edge.config import IntervalTrigger, StationConfig, load_config
@@ -95,10 +96,8 @@ def _config(options: argparse.Namespace, stack: ExitStack) -> StationConfig:
 def _page(config: StationConfig) -> Iterator[None]:
     """The operator page in a process of its own, as on the device."""
     _check_port(config.web.host, config.web.port)
-    command = [sys.executable, "-m", "edge", "web", "--config", str(Path(config.data) / "station.yaml")]
-    paths = [str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-    page = subprocess.Popen(command, env=environment, start_new_session=True, preexec_fn=_end_with_parent())
+    command = python("edge", "web", "--config", str(Path(config.data) / "station.yaml"))
+    page = subprocess.Popen(command, env=environment(), start_new_session=True, preexec_fn=_end_with_parent())
     print(f"the page: http://{config.web.host}:{config.web.port}/   (Ctrl-C ends)", flush=True)
     try:
         yield

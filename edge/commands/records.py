@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from edge.commands.assembly import bundle_path
-from edge.config import load_config
+from edge.config import StationConfig, load_config
 from edge.database import reading
 from edge.errors import EdgeError, RecordError
 from edge.export import csv_table, export_pictures, parquet_table, rows_between
@@ -45,6 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_range(again)
     again.add_argument("--bundle", required=True, help='path of a model bundle, or "demo" for the one that ships')
     again.add_argument("--json", metavar="OUT", help='summary and every change as JSON; "-" for the standard output')
+    collect = kinds.add_parser("collect", help="the station's end of `training collect`: a tar to the standard output")
+    _add_range(collect)
     kinds.add_parser("check-audit", help="whether the log of changes made on the page is whole")
 
 
@@ -54,6 +56,8 @@ def run(options: argparse.Namespace) -> int:
     match options.what:
         case "export":
             return _export(folder, options)
+        case "collect":
+            return _collect(load_config(options.config), options)
         case "rejudge":
             return _rejudge(folder, options)
     return _check_audit(folder)
@@ -116,31 +120,46 @@ def _is_wanted(row: object, options: argparse.Namespace) -> bool:
     )
 
 
-def _rejudge(folder: Path, options: argparse.Namespace) -> int:
-    from edge.drivers.onnx import OnnxEmbedder  # slow to import, and not needed to export
+def _collect(config: StationConfig, options: argparse.Namespace) -> int:
+    from edge.commands.collecting import send
 
+    first, last = _numbers(Path(config.data), options)
+    if sys.stdout.isatty():
+        raise EdgeError("this writes an archive: send it somewhere, such as > station.tar")
+    send(config, first=first, last=last, out=sys.stdout.buffer)
+    return 0
+
+
+def _rejudge(folder: Path, options: argparse.Namespace) -> int:
     first, last = _numbers(folder, options)
-    bundle = read_bundle(bundle_path(options.bundle))
-    embedder = OnnxEmbedder(bundle.network, cells=bundle.manifest.map.grid.cells)
-    model = name_of(bundle)
-    again = Rejudge(folder, inspector=arm(bundle, embedder), embedder=embedder, model=model)
+    again, model = judge_again(folder, bundle_path(options.bundle))
     began_s, summary = time.monotonic(), Summary()
     is_quiet = options.json == "-"
-    with _opened(options.json) as out:
-        changes = _counted(again, summary, first, last, tell=not is_quiet)
+    with opened(options.json) as out:
+        changes = counted(again, summary, first, last, tell=not is_quiet)
         if out is None:
             shown = list(islice(changes, SHOWN))
             for _ in changes:
                 pass
             _print_changes(shown, summary)
         else:
-            _write_json(out, changes, summary, model, began_s)
+            write_json(out, changes, summary, model, began_s)
     if not is_quiet:
         _print_summary(summary, model, time.monotonic() - began_s)
     return 0
 
 
-def _counted(again: Rejudge, summary: Summary, first: int, last: int, *, tell: bool) -> Iterator[Judged]:
+def judge_again(folder: Path, path: Path) -> tuple[Rejudge, ModelName]:
+    """A model over a station's records, and its name. Raises BundleError or ModelError if it cannot judge."""
+    from edge.drivers.onnx import OnnxEmbedder  # slow to import, and not needed to export
+
+    bundle = read_bundle(path)
+    embedder = OnnxEmbedder(bundle.network, cells=bundle.manifest.map.grid.cells)
+    model = name_of(bundle)
+    return Rejudge(folder, inspector=arm(bundle, embedder), embedder=embedder, model=model), model
+
+
+def counted(again: Rejudge, summary: Summary, first: int, last: int, *, tell: bool) -> Iterator[Judged]:
     """The parts of which the other model says something else; all of them are counted on the way."""
     told_s = time.monotonic()
     for part in again.parts(first=first, last=last):
@@ -153,7 +172,7 @@ def _counted(again: Rejudge, summary: Summary, first: int, last: int, *, tell: b
 
 
 @contextmanager
-def _opened(out: str | None) -> Iterator[TextIO | None]:
+def opened(out: str | None) -> Iterator[TextIO | None]:
     """A file that gets its name when it is whole, the standard output, or None."""
     if out is None or out == "-":
         yield None if out is None else sys.stdout
@@ -170,7 +189,7 @@ def _opened(out: str | None) -> Iterator[TextIO | None]:
             unfinished.unlink(missing_ok=True)
 
 
-def _write_json(out: TextIO, changes: Iterator[Judged], summary: Summary, model: ModelName, began_s: float) -> None:
+def write_json(out: TextIO, changes: Iterator[Judged], summary: Summary, model: ModelName, began_s: float) -> None:
     """One object; the changes come first, because there may be millions and none is kept in memory."""
     out.write('{"changes": [')
     for number, part in enumerate(changes):
@@ -179,6 +198,7 @@ def _write_json(out: TextIO, changes: Iterator[Judged], summary: Summary, model:
         "changed": summary.changed,
         "used": {used.value: summary.used[used] for used in Used},
         "outcomes": {f"{before} -> {after}": number for (before, after), number in sorted(summary.outcomes.items())},
+        "mistakes": asdict(summary.mistakes),
         "model": asdict(model),
         "took_s": round(time.monotonic() - began_s, 3),
     }
@@ -205,6 +225,15 @@ def _print_summary(summary: Summary, model: ModelName, took_s: float) -> None:
     for (before, after), number in sorted(summary.outcomes.items()):
         print(f"  {number:9} {before} -> {after}")
     print(f"{summary.changed} would change")
+    known = summary.mistakes
+    if known.bad:
+        print(
+            f"known as bad:  {known.bad}, of which {known.escapes_before} passed, and {known.escapes_after} would now"
+        )
+    if known.good:
+        print(
+            f"known as good: {known.good}, {known.overkills_before} rejected, and {known.overkills_after} would be now"
+        )
 
 
 def _check_audit(folder: Path) -> int:

@@ -10,7 +10,7 @@ from edge.config import StationConfig, load_config
 from edge.errors import ConfigError, DeviceTimeout, EdgeError
 from edge.logs import logging_to
 from edge.notify import Notifier
-from edge.priority import go_first
+from edge.priority import before_other_programs, go_first
 
 FAILED = 1
 STANDARD_ERROR = 2
@@ -25,7 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Judge parts until a signal comes or the simulated line ends."""
-    with logging_to(STANDARD_ERROR):
+    with before_other_programs() as may_go_before, logging_to(STANDARD_ERROR):
+        if not may_go_before:
+            log.warning("no real-time priority: on a busy machine verdicts may be late")
         config, notifier = load_config(options.config), Notifier()
         _check_watchdog(config, notifier)
         with assemble(config, notifier=notifier) as appliance, ended_by_signals(appliance.daemon.stop):

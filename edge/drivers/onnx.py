@@ -11,9 +11,9 @@ import onnxruntime as ort
 from edge.bundle import EMBEDDING_SIZE
 from edge.errors import ModelError
 from edge.frame import Pixels
+from edge.network_form import check_network
 
 WARM_UP_RUNS = 10
-ELSEWHERE = b"\x0a\x08location"  # how ONNX says that weights lie in another file
 ONE, ANY = b"\x0a\x02\x08\x01", b"\x0a\x02\x12\x00"  # how it says that a dimension is 1, and that it is not said
 DECLARED_WITHIN_BYTES = 400  # at its end, where input and output are declared
 
@@ -23,8 +23,7 @@ class OnnxEmbedder:
 
     def __init__(self, network: bytes, *, cells: int) -> None:
         """network: the ONNX file's bytes. cells: rows·columns. Raises ModelError if it cannot be used."""
-        if ELSEWHERE in network:
-            raise ModelError("the network cannot be loaded: its weights lie in another file")
+        check_network(network)
         self._session = _session(network)
         self._input = self._session.get_inputs()[0].name
         self._network, self._many = network, None  # type: bytes, ort.InferenceSession | None

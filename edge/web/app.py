@@ -18,7 +18,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edge.config import StationConfig
 from edge.errors import EdgeError
-from edge.web import accounts_pages, history, metrics, operator, part_page, set_up, sign_in, teach_pages, trends
+from edge.web import (
+    accounts_pages,
+    compare_pages,
+    history,
+    metrics,
+    model_pages,
+    operator,
+    part_page,
+    set_up,
+    sign_in,
+    teach_pages,
+    trends,
+)
 from edge.web.core import CoreSaysNo
 from edge.web.desk import Desk
 from edge.web.guard import READING, Refused
@@ -80,6 +92,8 @@ def routes_of(site: Site) -> list[Route]:
         *accounts_pages.routes(site),
         *set_up.routes(site),
         *teach_pages.routes(site),
+        *model_pages.routes(site),
+        *compare_pages.routes(site),
         *metrics.routes(site),
         Route("/words/{language}", _words),
     ]

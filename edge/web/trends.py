@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import zip_longest
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -170,7 +171,7 @@ SPREAD = ("mean", "least", "most")
 def with_gaps(found: Sequence[Span]) -> list[Span | float]:
     """The spans, and the end of each that nothing follows, in seconds: there a line breaks."""
     rows: list[Span | float] = []
-    for span, following in zip(found, [*found[1:], None], strict=True):
+    for span, following in zip_longest(found, found[1:]):
         rows.append(span)
         if following is not None and following.began_s > span.ended_s:
             rows.append(float(span.ended_s))

@@ -6,7 +6,8 @@ The core (`edge run`) judges 10 parts a second from a folder of rendered picture
 run `edge web` serves 20 viewers, each with the stream of news and the pictures of new parts as browsers ask for them,
 and one client that sends garbage as fast as it is taken. Page and clients have the low priority that the service gives
 the page (`Nice=10` in `systemd/kensa-web.service`). Trigger to outputs of all parts but the first 20, from the records;
-parts that came while one was judged are counted apart.
+parts that came while one was judged are counted apart. The core may use the processors that its service may use, and
+has the real-time priority that it asks for where this user may give it that (root, or LimitRTPRIO).
 
 It does not imitate: a network between; the browsers' own work, which is done on other machines; processor shares of a
 service (`CPUWeight=20`); a Pi.
@@ -37,6 +38,7 @@ from edge.verdict import Reason
 
 PICTURES, VIEWERS, NICE, SKIPPED = 40, 20, 10, 20
 INTERVAL_MS = 100
+CORE = "1-3"  # CPUAffinity in `systemd/kensa.service`
 NAMES = {False: "no page", True: "with page"}
 BUSY = Reason.TRIGGER_WHILE_BUSY.value
 PARTS = """
@@ -151,7 +153,8 @@ def run(pictures: Path, *, seconds: float, has_page: bool) -> tuple[list[float],
         data, config = Path(folder) / "data", Path(folder) / "station.yaml"
         config.write_text(STATION.format(data=data, pictures=pictures, interval=INTERVAL_MS, port=port))
         core = subprocess.Popen(
-            [sys.executable, "-m", "edge", "run", "--config", str(config)], stderr=subprocess.DEVNULL
+            ["taskset", "-c", CORE, sys.executable, "-m", "edge", "run", "--config", str(config)],
+            stderr=subprocess.DEVNULL,
         )
         try:
             with page(config, port) if has_page else contextlib.nullcontext():

@@ -1,7 +1,8 @@
 """A database of a million parts, and how long looking something up in it takes.
 
     python -m tests.benchmarks.records make FOLDER [--parts 1000000]
-    python -m tests.benchmarks.records measure FOLDER
+    python -m tests.benchmarks.records measure FOLDER    queries, each on a connection of its own
+    python -m tests.benchmarks.records pages FOLDER      whole pages, each when nobody has asked before
     python -m tests.benchmarks.records write FOLDER      how long a part takes to be kept, while somebody looks or not
 
 The maps are those of the rendered connector, judged by the demo model, in turns; there are no pictures.
@@ -12,7 +13,7 @@ import multiprocessing
 import sqlite3
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,7 +34,9 @@ from edge.recorder import Recorder
 from edge.takt_times import takts
 from edge.trends import points, spans
 from edge.verdict import Verdict
+from edge.web.trends import PERIODS_S
 from tests.recorded import parts, write_parts
+from tests.sites import Client, site_of
 
 RUNS = 21
 DAY_NS = 86_400 * 10**9
@@ -91,9 +94,28 @@ def measure(folder: Path) -> None:
         "last part: its story and nearest good part": lambda found: _page_of(found, number),
     }
     for name, query in queries.items():
-        walls, works = (sorted(times) for times in zip(*_times_ms(folder, query), strict=True))
-        print(f"{name:45} median {statistics.median(walls):7.1f} ms, slowest {walls[-1]:7.1f} ms; "
-              f"processor {statistics.median(works):7.1f} ms")  # fmt: skip
+        walls, works = zip(*_times_ms(folder, query), strict=True)
+        _print_times(name, walls, works)
+
+
+def pages(folder: Path) -> None:
+    """Print the median and the slowest of each page, and how much it is."""
+    with reading(folder) as connection:
+        number, last_ns = connection.execute("SELECT max(sequence), max(wall_ns) FROM parts").fetchone()
+    print(f"the last of {number} parts is {(time.time_ns() - last_ns) / DAY_NS:.1f} days old")
+    addresses = ["/", "/history", "/history?outcome=NG", "/history?label=bent_42", f"/part/{number}"]
+    addresses += [f"/trends{what}?period={period}" for what in ("", "/data") for period in PERIODS_S]
+    for address in addresses:
+        walls, works = [], []
+        for _ in range(RUNS):
+            client = Client(site_of(folder))
+            client.get("/sign-in")  # templates, threads
+            began, began_work = time.perf_counter(), time.process_time()
+            answer = client.get(address)
+            walls.append(1000 * (time.perf_counter() - began))
+            works.append(1000 * (time.process_time() - began_work))
+            assert answer.status_code == 200, (address, answer.status_code)
+        _print_times(address, walls, works)
 
 
 def write(folder: Path, pairs: int = 4, parts_each: int = 50) -> None:
@@ -150,6 +172,11 @@ def _times_ms(folder: Path, query: Callable[[sqlite3.Connection], object]) -> li
     return times
 
 
+def _print_times(name: str, walls: Sequence[float], works: Sequence[float]) -> None:
+    print(f"{name:45} median {statistics.median(walls):7.1f} ms, slowest {max(walls):7.1f} ms; "
+          f"processor {statistics.median(works):7.1f} ms")  # fmt: skip
+
+
 def _print_sizes(connection: sqlite3.Connection, number: int, size: int) -> None:
     print(f"{number} parts, {size / 1e6:.0f} MB, {size / number:.0f} bytes a part")
     query = "SELECT name, sum(pgsize) FROM dbstat GROUP BY name ORDER BY 2 DESC LIMIT 6"
@@ -160,7 +187,7 @@ def _print_sizes(connection: sqlite3.Connection, number: int, size: int) -> None
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("make", "measure", "write"))
+    parser.add_argument("what", choices=("make", "measure", "pages", "write"))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--parts", type=int, default=1_000_000)
     options = parser.parse_args()
@@ -168,6 +195,8 @@ def main() -> None:
         make(options.folder, options.parts)
     elif options.what == "measure":
         measure(options.folder)
+    elif options.what == "pages":
+        pages(options.folder)
     else:
         write(options.folder)
 

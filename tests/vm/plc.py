@@ -121,6 +121,7 @@ def signalled(wires: Wires, name: str, pid: int) -> dict[str, int]:
 def main() -> None:
     what, *numbers = sys.argv[1:]
     os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))  # a PLC looks whatever the Pi is doing
+    os.sched_setaffinity(0, {0})  # a simulated wire interrupts where it is set, a real one the first processor
     wires = Wires()
     trigger(0)
     if what == "parts":

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from edge.drivers.connector import HEIGHT_PX, PIN_ADDRESSES, WIDTH_PX, Defect, DefectKind, pin_centre, tip_shift
 from edge.settings import Grid
-from edge.verdict import Reason
 from training.calibrate import Rate
 from training.errors import DataSetError
 from training.evaluate import Judged
@@ -78,7 +77,7 @@ def limit_for_overkill(good: Sequence[Judged], overkill: float) -> float:
     """The smallest limit that rejects at most this share of these good parts. Raises DataSetError without any."""
     if not good:
         raise DataSetError("there are no good test pictures to find a limit with")
-    distances = sorted((_reach(part) for part in good), reverse=True)
+    distances = sorted((part.reach for part in good), reverse=True)
     return distances[math.floor(overkill * len(distances))]
 
 
@@ -87,10 +86,10 @@ def found_at(limit: float, judged: Sequence[Judged], truth: Truth, *, root: Path
     defective = [(part, truth[part.sample.path.relative_to(root).as_posix()]) for part in judged if not part.is_good]
     bends = [(part, defect) for part, defect in defective if defect.kind.is_bend]
     large = [(part, defect) for part, defect in bends if bend_px(defect, grid) >= WANTED_PX]
-    found = [(part, defect) for part, defect in large if _reach(part) > limit]
+    found = [(part, defect) for part, defect in large if part.reach > limit]
 
     def caught(parts: Sequence[tuple[Judged, Defect]]) -> Rate:
-        return Rate(events=sum(_reach(part) > limit for part, _ in parts), trials=len(parts))
+        return Rate(events=sum(part.reach > limit for part, _ in parts), trials=len(parts))
 
     def binned(edges: Sequence[float], size: Callable[[Defect], float]) -> dict[str, Rate]:
         return {
@@ -98,12 +97,12 @@ def found_at(limit: float, judged: Sequence[Judged], truth: Truth, *, root: Path
             for low, high in pairwise(edges)
         }
 
-    missed = [bend_px(defect, grid) for part, defect in bends if _reach(part) <= limit]
+    missed = [bend_px(defect, grid) for part, defect in bends if part.reach <= limit]
     good = [part for part in judged if part.is_good]
     has_labels = any(part.verdict.nearest_label is not None for part in judged)
     return Found(
         limit=limit,
-        overkills=Rate(events=sum(_reach(part) > limit for part in good), trials=len(good)),
+        overkills=Rate(events=sum(part.reach > limit for part in good), trials=len(good)),
         by_kind={kind: caught([pair for pair in defective if pair[1].kind is kind]) for kind in DefectKind},
         by_degrees=binned(DEGREES, lambda defect: abs(defect.amount)),
         by_pixels=binned(PIXELS, lambda defect: bend_px(defect, grid)),
@@ -129,12 +128,6 @@ def pin_at(part: Judged, grid: Grid) -> str | None:
 def _address(part: Judged) -> str:
     """The pin of the nearest label."""
     return (part.verdict.nearest_label or "").rpartition("_")[2]
-
-
-def _reach(part: Judged) -> float:
-    """The distance; infinity for a part that no limit of the distance lets pass."""
-    is_always_rejected = part.is_rejected and part.verdict.reason is not Reason.TOO_FAR
-    return math.inf if is_always_rejected else part.distance
 
 
 def _rate(parts: Sequence[tuple[Judged, Defect]], is_right: Callable[[Judged, Defect], bool]) -> Rate:

@@ -48,7 +48,8 @@ def _groups(done: Sequence[Measured]) -> Iterator[Group]:
 
 
 def _main_table(groups: Sequence[Group]) -> str:
-    head = ["set, model", "models", "AUROC", "escapes", "overkill", "promised", "overkill at zero escapes"]
+    head = ["set, model", "models", "AUROC", "escapes", "overkill", "likely", "promised"]
+    head += ["overkill at zero escapes", "not judged", "fit, s", "judgement, ms"]
     rows = []
     for name, group in groups:
         figures = [measured.figures for measured in group]
@@ -59,6 +60,7 @@ def _main_table(groups: Sequence[Group]) -> str:
                 tables.estimates(one.auroc for one in figures),
                 tables.rates(one.escapes for one in figures),
                 tables.rates(one.overkills for one in figures),
+                _likely(group[0]),
                 tables.spread([100 * one.limit.guarantee for one in group], 1, unit=" %"),
                 tables.rates(one.overkill_at_zero_escapes for one in figures),
                 str(sum(one.faults for one in figures)),
@@ -66,7 +68,14 @@ def _main_table(groups: Sequence[Group]) -> str:
                 tables.spread([one.judgement_ms for one in figures], 1),
             ]
         )
-    return tables.table([*head, "not judged", "fit, s", "judgement, ms"], rows)
+    return tables.table(head, rows)
+
+
+def _likely(measured: Measured) -> str:
+    """Between which counts the overkill of a limit that keeps its word lies; the models of a group are alike."""
+    trials = measured.figures.overkills.trials
+    low, high = measured.limit.likely_overkills(trials)
+    return f"{low} to {high} of {trials}"
 
 
 def _pooling_table(groups: Sequence[Group]) -> str:

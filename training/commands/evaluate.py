@@ -9,6 +9,7 @@ from edge.errors import EdgeError
 from edge.model_store import arm, read_bundle
 from training.dataset import open_dataset
 from training.evaluate import Evaluation, as_json, evaluate, judge_all
+from training.run_folder import bundle_in
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -22,7 +23,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Judge and print."""
-    bundle = read_bundle(arguments.model / "bundle" if arguments.model.is_dir() else arguments.model)
+    bundle = read_bundle(bundle_in(arguments.model))
     inspector = arm(bundle, open_embedder(bundle))
     evaluation = evaluate(judge_all(inspector, open_dataset(arguments.data).test))
     print(as_text(evaluation))

@@ -4,6 +4,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
@@ -44,6 +45,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="how parts may lie: decided by the good parts (auto), shifted and rotated a little (fixture), at any "
         "angle, or as they do, with nothing aligned (none)",
     )
+    parser.add_argument("--language", choices=["en", "ja"], default="en", help="of the report, which can show both")
     parser.set_defaults(func=run)
 
 
@@ -59,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     from training.fit import fit
     from training.learn import FitSettings
     from training.loop import LossName, TrainingSettings
-    from training.report import metrics_of, report_of
+    from training.report import findings_of, metrics_of, report_of
 
     began = time.monotonic()
     settings = FitSettings(
@@ -75,12 +77,13 @@ def run(arguments: argparse.Namespace) -> int:
     )
     fitted = fit(dataset, settings)
     evaluation = evaluate(judge_all(fitted.inspector, dataset.test)) if dataset.test else None
-    metrics = metrics_of(fitted, evaluation, seconds=time.monotonic() - began)
+    finished = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
+    findings = findings_of(fitted, evaluation, seconds=time.monotonic() - began, finished=finished)
     folder.write(
         {
             "bundle": fitted.archive,
-            "metrics.json": (json.dumps(metrics, indent=1) + "\n").encode(),
-            "report.html": report_of(fitted, evaluation, metrics).encode(),
+            "metrics.json": (json.dumps(metrics_of(findings), indent=1) + "\n").encode(),
+            "report.html": report_of(findings, language=arguments.language).encode(),
         }
     )
     if evaluation is not None:

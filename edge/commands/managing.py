@@ -1,0 +1,88 @@
+"""What `edge model` and the page do to a station's models; the audit log has it first."""
+
+import getpass
+import os
+import time
+from pathlib import Path
+
+from edge.commands.assembly import arm_version, find_version, rules_of, trust_of
+from edge.config import INSTALLED, StationConfig
+from edge.control import ask
+from edge.data_folder import is_held
+from edge.errors import BundleError, EdgeError
+from edge.model_switch import ModelWish, step_for
+from edge.page_store import PageStore
+from edge.receive import Received, budget_of, receive, try_in_child
+from edge.slots import Slots, Version
+
+CORE_S = 30.0
+
+
+def check_manageable(config: StationConfig) -> None:
+    """Raises BundleError where models are not managed, or files would be left that the station cannot use."""
+    if config.bundle != INSTALLED:
+        raise BundleError(
+            f"this station runs 'bundle: {config.bundle}'; write 'bundle: {INSTALLED}' to manage its models"
+        )
+    data = Path(config.data)
+    owner = data.stat().st_uid if data.exists() else os.geteuid()
+    if owner != os.geteuid():
+        raise BundleError(f"{data} belongs to another user; do this as that one, such as: sudo -u kensa edge model …")
+
+
+def install(config: StationConfig, path: Path, *, may_be_older: bool = False, who: str = "") -> Received:
+    """Check, try and keep a model; the audit log says who did it. Raises EdgeError, and nothing has changed then."""
+    data, trust = Path(config.data), trust_of(config)
+    budget_ms = budget_of(data, rules_of(config))
+    found = receive(
+        path,
+        slots=Slots(data),
+        trust=trust,
+        product=config.models.product,
+        may_be_older=may_be_older,
+        try_out=lambda staged: try_in_child(staged, trust=trust, budget_ms=budget_ms),
+    )
+    older = ", older ones allowed" if may_be_older else ""
+    log(config, who, f"model installed{older}", new=f"{found.version}, signed by {found.signer or 'nobody'}")
+    return found
+
+
+def switch(config: StationConfig, wish: ModelWish, *, who: str = "") -> Version:
+    """Have another model judge: the running core's next part, or the first one of the next start. Raises EdgeError."""
+    data = Path(config.data)
+    slots = Slots(data)
+    older = ", older ones allowed" if wish.may_be_older else ""
+    what = f"model {wish.do}{older}"
+    log(
+        config, who, what, old=str(slots.book.current or ""), new="" if wish.serial is None else f"serial {wish.serial}"
+    )
+    try:
+        if is_held(data):
+            return _by_core(config, wish)
+        if wish.do not in ("activate", "rollback"):
+            raise BundleError("the core does not run; only beside a running one can another model judge")
+        step = step_for(
+            wish, slots, lambda serial: find_version(config, serial), probation_parts=config.models.probation_parts
+        )
+        version = step(slots.book).current
+        assert version is not None
+        arm_version(config, version)
+        slots.change(step)
+    except EdgeError:
+        log(config, who, f"{what}: not done")
+        raise
+    return version
+
+
+def log(config: StationConfig, who: str, what: str, *, old: str = "", new: str = "") -> None:
+    """Write into the audit log what a person does to the models."""
+    name = who or f"{os.environ.get('SUDO_USER') or getpass.getuser()} (command line)"
+    with PageStore(Path(config.data)) as store:
+        store.log(wall_ns=time.time_ns(), who=name, what=what, old=old, new=new)
+
+
+def _by_core(config: StationConfig, wish: ModelWish) -> Version:
+    answer = ask(config.control_path, "model", timeout_s=CORE_S, arguments=wish.model_dump(exclude_none=True))
+    if not answer.pop("is_done", False):
+        raise BundleError(str(answer.get("why", "it was not done")))
+    return Version.model_validate(answer)

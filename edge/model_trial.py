@@ -1,0 +1,196 @@
+"""A new model on probation: counted part by part, beside the one before it, and sent back if it does badly."""
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from edge.armed import Armed
+from edge.attempt import attempt
+from edge.beside import Beside
+from edge.database import reading
+from edge.errors import EdgeError, RecordError
+from edge.priority import go_last
+from edge.probation import NOT_ITS_OWN, Tally, Usual
+from edge.record import Record
+from edge.shadow import Shadow
+from edge.slots import Book, Slots, Version
+from edge.verdict import Verdict
+from edge.worker import Worker
+
+log = logging.getLogger(__name__)
+
+RETRY_S = 10.0
+LOOKED_AT, LOOKED_BACK = 1000, 20_000  # parts of other models, among the last so many
+BEFORE = """
+    SELECT parts.reason, parts.outcome = 'FAULT' AS is_fault, parts.is_late FROM parts
+    LEFT JOIN models ON models.number = parts.model
+    WHERE parts.sequence > (SELECT coalesce(max(sequence), 0) FROM parts) - ? AND models.sha256 IS NOT ?
+    ORDER BY parts.sequence DESC LIMIT ?
+"""
+
+
+class Trial:
+    """One model's probation, from its first part to its last. `see` is quick; all else is done in other threads."""
+
+    def __init__(
+        self,
+        slots: Slots,
+        version: Version,
+        *,
+        parts: int,
+        usual: Usual,
+        before: Armed,
+        go_back: Callable[[Callable[[Book], Book]], object],
+    ) -> None:
+        """before: the model to compare with and to return to. go_back: changes the slots and the running model."""
+        self._slots, self._version, self._wanted, self._usual = slots, version, parts, usual
+        self._go_back, self._tally, self._lock = go_back, Tally(), threading.Lock()
+        self._worker: Worker[None] = Worker(name="probation", begin=go_last)
+        self._shadow = Shadow(before.inspector, on_judged=self._compared) if before.inspector else None
+        self._is_over, self._again_s = False, 0.0
+
+    def see(self, record: Record) -> None:
+        """A part was judged."""
+        if self._is_over or record.model is None or record.model.sha256 != self._version.sha256:
+            return
+        with self._lock:
+            if not self._tally.count(record.verdict):
+                return
+        if self._shadow is not None:
+            self._shadow.offer(record)
+        self._decide()
+
+    def told(self) -> dict[str, object]:
+        """The counts so far."""
+        with self._lock:
+            return {**asdict(self._tally), "wanted": self._wanted}
+
+    def close(self) -> None:
+        """Count no more. May be called twice."""
+        self._is_over = True
+        self._worker.close()
+        if self._shadow is not None:
+            self._shadow.close()
+
+    def _compared(self, record: Record, old: Verdict) -> None:
+        with self._lock:
+            self._tally.compare(record.verdict, old)
+        self._decide()
+
+    def _decide(self) -> None:
+        with self._lock:
+            if self._is_over or time.monotonic() < self._again_s:
+                return
+            why = self._tally.failure(self._usual)
+            self._is_over = bool(why) or self._tally.parts >= self._wanted
+            if not self._is_over:
+                return
+        self._worker.submit(lambda: self._return(why) if why else self._stay())
+
+    def _return(self, why: str) -> None:
+        log.error("model on probation goes back model=%s why=%r", self._version, why)
+        error = attempt(lambda: self._try_return(why))
+        if error is not None:  # a person is switching, or the disk is full: a later part asks again
+            self._again_s, self._is_over = time.monotonic() + RETRY_S, False
+
+    def _try_return(self, why: str) -> None:
+        def step(book: Book) -> Book:
+            if book.current != self._version or book.probation is None:
+                return book  # a person was quicker
+            return book.returned(wall_ns=time.time_ns(), why=why)
+
+        self._go_back(step)
+
+    def _stay(self) -> None:
+        words = f"{self._tally.parts} parts: {self._tally.ng} NG, {self._tally.faults} FAULT"
+        log.info("model has proved itself model=%s after=%r", self._version, words)
+
+        def step(book: Book) -> Book:
+            if book.current != self._version or book.probation is None:
+                return book
+            kept = book.model_copy(update={"probation": None})
+            return kept.noted("has proved itself", self._version, wall_ns=time.time_ns(), why=words)
+
+        attempt(lambda: _keep(self._slots, step))
+
+
+def _keep(slots: Slots, step: Callable[[Book], Book]) -> None:
+    slots.change(step)
+
+
+def usual_before(data: Path, model_sha256: str) -> Usual:
+    """How parts fared with other models, lately."""
+    try:
+        with reading(data) as connection:
+            rows = connection.execute(BEFORE, (LOOKED_BACK, model_sha256, LOOKED_AT)).fetchall()
+    except (RecordError, sqlite3.Error):
+        return Usual()
+    own = [row for row in rows if row["reason"] not in {reason.value for reason in NOT_ITS_OWN}]
+    if not own:
+        return Usual()
+    faults, late = (sum(row[name] for row in own) / len(own) for name in ("is_fault", "is_late"))
+    return Usual(faults=faults, late=late)
+
+
+class TrialKeeper:
+    """Begins a probation, or a shadow, where the slots speak of one: at the start and after each change."""
+
+    def __init__(self, slots: Slots, data: Path, *, arm: Callable[[Version], Armed]) -> None:
+        self._slots, self._data, self._arm = slots, data, arm
+        self._trial: Trial | None = None
+        self._beside: Beside | None = None
+
+    def begin(self, go_back: Callable[[Callable[[Book], Book]], object]) -> None:
+        """Look at the slots again. Another model that cannot judge any more does not keep the station from judging."""
+        self.close()
+        book = self._slots.book
+        if book.probation is None and book.is_shadowing and book.candidate is not None:
+            self._beside = Beside(self._slots, book.candidate, self._armed(book.candidate, "nothing judges beside"))
+        if book.probation is None or book.current is None or book.previous is None:
+            return
+        before = self._armed(book.previous, "there is no way back from this model")
+        usual = usual_before(self._data, book.current.sha256)
+        self._trial = Trial(
+            self._slots, book.current, parts=book.probation.parts, usual=usual, before=before, go_back=go_back
+        )
+
+    def _armed(self, version: Version, otherwise: str) -> Armed:
+        try:
+            return self._arm(version)
+        except EdgeError as error:
+            log.error("%s: %s", otherwise, error)  # noqa: TRY400 - one plain line
+            return Armed()
+
+    def see(self, record: Record) -> None:
+        """A part was judged."""
+        if (trial := self._trial) is not None:
+            trial.see(record)
+        if (beside := self._beside) is not None:
+            beside.see(record)
+
+    def before(self, on_record: Callable[[Record], None] | None) -> Callable[[Record], None]:
+        """`see`, and then what others do after each part."""
+
+        def seen(record: Record) -> None:
+            self.see(record)
+            if on_record is not None:
+                on_record(record)
+
+        return seen
+
+    def told(self) -> dict[str, object] | None:
+        """The counts of a probation, None if there is none."""
+        return self._trial.told() if self._trial is not None else None
+
+    def close(self) -> None:
+        """End. May be called twice."""
+        if self._trial is not None:
+            self._trial.close()
+            self._trial = None
+        if self._beside is not None:
+            self._beside.close()
+            self._beside = None

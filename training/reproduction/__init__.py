@@ -1,0 +1,1 @@
+"""The client's learners, as their documents describe them, on rendered parts: `python -m training.reproduction`."""
