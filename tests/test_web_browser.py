@@ -4,11 +4,12 @@ import math
 import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.browser import CHROMIUM, Browser
-from tests.production import production, write
+from tests.production import STEP_S, production, write
 from tests.sites import OPERATOR, served, site_of, with_accounts
 from tests.test_web_operator import beating
 
@@ -182,3 +183,19 @@ def test_cells_are_coloured_on_one_fixed_scale_so_that_good_parts_stay_clear(add
     assert found.count("M") == 12
     assert "M1 0h1" in found
     assert "M3 3h1" in found
+
+
+def test_charts_of_a_station_that_has_just_begun_span_an_hour_and_show_its_one_point(
+    tmp_path: Path, desktop: Browser
+) -> None:
+    begun_s = int(time.time()) // STEP_S * STEP_S  # all its parts lie within the ten minutes before
+    write(tmp_path, production(until_s=begun_s, days=5 / (6 * 24 * 6)))
+    browser = desktop
+    with served(site_of(tmp_path)) as address:
+        browser.open(f"{address}trends")
+        browser.wait_for(IS_DRAWN["/trends"])
+        assert browser.evaluate("plots.get('distance').data[0].length") == 1
+        scale = browser.evaluate("plots.get('distance').scales.x.max - plots.get('distance').scales.x.min")
+        assert scale == 3600
+        assert browser.evaluate("plots.get('distance').series[3].points.show(plots.get('distance'), 3)")
+        browser.open("about:blank")  # or its stream of news outlives the site

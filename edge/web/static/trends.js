@@ -5,6 +5,7 @@ const page = byId("trends");
 const INK = {quiet: "#a9b6c4", grid: "#2d3a48", line: "#6cb6ff", band: "rgb(108 182 255 / 0.2)", limit: "#ffffff",
   calibrated: "#ffd25e", usual: "rgb(111 220 166 / 0.13)", edge: "#6fdca6", bad: "#ff8f97", fault: "#ffd25e"};
 const REFRESH_MS = 60000;
+const HOUR_S = 3600, FEW_VALUES = 30;  // a line through fewer than so many shows each of them
 // The axes show the station's time of day, wherever the browser is.
 const AHEAD_S = Number(page.dataset.zoneS) + new Date().getTimezoneOffset() * 60;
 const plots = new Map();
@@ -35,7 +36,7 @@ function draw(name, {series, bands = [], scales = {}, axes = [], hooks = {}, sho
   fillTable(figure, series, show);
   if (plots.has(name)) { plots.get(name).setData(data); return; }
   const options = {
-    width: Math.max(200, box.clientWidth), height: 220, scales, bands, hooks,
+    width: Math.max(200, box.clientWidth), height: 220, scales: {x: {range: atLeastAnHour}, ...scales}, bands, hooks,
     tzDate: onClock, padding: [10, 12, 0, 0], cursor: {drag: {x: true, y: false}},
     axes: axes.length ? axes : [axis({values: timeTicks, space: 70, size: 44}), axis({size: 58})],
     series: series.map(({values, ...own}, place) => (place === 0 ? {...own, value: show} : {spanGaps: false, value: (_, found) => plain(found), ...own})),
@@ -44,6 +45,14 @@ function draw(name, {series, bands = [], scales = {}, axes = [], hooks = {}, sho
   plots.set(name, plot);
   new ResizeObserver(() => plot.setSize({width: Math.max(200, box.clientWidth), height: 220})).observe(box);
 }
+
+/* A station that has just begun has one point in time, to which uPlot would add three years. */
+function atLeastAnHour(plot, began_s, ended_s) {
+  if (plot.data[0].length === 1) ended_s = began_s;
+  const more_s = Math.max(0, HOUR_S - (ended_s - began_s)) / 2;
+  return [began_s - more_s, ended_s + more_s];
+}
+function isSparse(plot, place) { return plot.data[place].filter((value) => value !== null).length < FEW_VALUES; }
 
 function plain(value) { return value === null || value === undefined ? "–" : Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3); }
 
@@ -66,8 +75,9 @@ function fillTable(figure, series, show) {
   figure.querySelector(".values").replaceChildren(table);
 }
 
-function line(label, values, stroke, more = {}) { return {label: word(label), values, stroke, width: 2, points: {show: false}, ...more}; }
-function dashed(label, values, stroke) { return line(label, values, stroke, {dash: [8, 5], width: 2}); }
+function line(label, values, stroke, more = {}) { return {label: word(label), values, stroke, width: 2, points: {show: isSparse, size: 5}, ...more}; }
+function edge(label, values, stroke) { return line(label, values, stroke, {width: 1, points: {show: false}}); }
+function dashed(label, values, stroke) { return line(label, values, stroke, {dash: [8, 5], points: {show: false}}); }
 function constant(values, value) { return values.map(() => value); }
 function time(values) { return {label: word("chart.time"), values}; }
 const showTime = (_, at_s) => (at_s === null ? "–" : stamp(at_s));
@@ -89,7 +99,7 @@ function drawDistance(found) {
   const {mean, least, most} = found.distance;
   draw("distance", {
     show: showTime,
-    series: [time(found.time), line("chart.most", most, INK.band, {width: 1}), line("chart.least", least, INK.band, {width: 1}),
+    series: [time(found.time), edge("chart.most", most, INK.band), edge("chart.least", least, INK.band),
       line("chart.mean", mean, INK.line), line("limit", found.limit, INK.limit), dashed("chart.calibrated", found.calibrated_limit, INK.calibrated)],
     bands: [{series: [1, 2], fill: INK.band}],
     scales: {y: {range: (_, low, high) => [0, (high || 1) * 1.05]}},
@@ -100,7 +110,7 @@ function drawNg(found) {
   const {share, low, high, usual} = found.ng;
   draw("ng", {
     show: showTime,
-    series: [time(found.time), line("chart.high", high, INK.band, {width: 1}), line("chart.low", low, INK.band, {width: 1}),
+    series: [time(found.time), edge("chart.high", high, INK.band), edge("chart.low", low, INK.band),
       line("chart.share", share, INK.line), dashed("chart.usual", constant(share, usual), INK.edge)],
     bands: [{series: [1, 2], fill: INK.band}],
     scales: {y: {range: (_, least, most) => [0, Math.max(1, (most || 0) * 1.05)]}},
@@ -112,8 +122,8 @@ function drawControl(name, found) {
   const {mean, low, centre, high} = found.control[name];
   draw(name, {
     show: showTime,
-    series: [time(found.time), line("chart.usual_high", constant(mean, high), INK.edge, {width: 1}),
-      line("chart.usual_low", constant(mean, low), INK.edge, {width: 1}),
+    series: [time(found.time), edge("chart.usual_high", constant(mean, high), INK.edge),
+      edge("chart.usual_low", constant(mean, low), INK.edge),
       dashed("chart.usual", constant(mean, centre), INK.edge),
       line("chart.mean", mean, INK.line, {points: {show: true, size: 5, fill: INK.line}})],
     bands: [{series: [1, 2], fill: INK.usual}],
