@@ -12,15 +12,25 @@ from edge.heartbeat import read_beat
 from edge.picture_store import largest_sequence, sweep
 
 LOCK_FILE = "station.lock"
+LAST_INSTANT = (
+    "the station did not end in order the last time; should a part have come in its last instant, it has no record"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """begun: the last number that was ever given to a part. notices: what a person should know."""
+    """begun: the last number that was ever given to a part. notices: what a person should know. was_running: the core
+    that wrote last did not end in order."""
 
     database: sqlite3.Connection
     begun: int
     notices: tuple[str, ...]
+    was_running: bool
+
+    @property
+    def last_instant(self) -> tuple[str, ...]:
+        """What may be missing although no number is: a part whose number did not reach the disk any more."""
+        return (LAST_INSTANT,) if self.was_running and not self.notices else ()
 
 
 def open_records(folder: Path) -> Found:
@@ -35,7 +45,7 @@ def open_records(folder: Path) -> Found:
             notices.append(_set_aside(folder, error))
             (folder / SUSPECT).unlink(missing_ok=True)
             database = open_database(folder)
-        begun, gap_told = database.execute("SELECT begun, gap_told FROM progress").fetchone()
+        begun, gap_told, was_running = database.execute("SELECT begun, gap_told, is_running FROM progress").fetchone()
         last = int(database.execute("SELECT coalesce(max(sequence), 0) FROM parts").fetchone()[0])
         if not notices and begun == 0 and _last_known(folder) > 0:
             notices.append("the database was gone, with pictures of parts beside it; a new one was begun")
@@ -47,7 +57,7 @@ def open_records(folder: Path) -> Found:
     if begun > max(last, gap_told):
         parts = f"part {begun} was" if begun == last + 1 else f"parts {last + 1} to {begun} were"
         notices.append(f"{parts} begun and never recorded: the power was cut, or the station was killed")
-    return Found(database=database, begun=max(begun, last), notices=tuple(notices))
+    return Found(database=database, begun=max(begun, last), notices=tuple(notices), was_running=bool(was_running))
 
 
 def _last_known(folder: Path) -> int:

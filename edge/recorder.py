@@ -2,7 +2,8 @@
 
 The line's thread only appends to the queue. A record that cannot be written stays in the queue and is tried again;
 until then `trouble` says why, and the station is not READY. After a power cut at most the parts in flight are missing,
-and the gap is told at the next start: the number of a part goes to the disk while the part is still being judged.
+and the gap is told at the next start: the number of a part goes to the disk while the part is still being judged. Of a
+core that was ended before even that, the next start tells that it did not end in order.
 """
 
 import logging
@@ -54,12 +55,12 @@ class Recorder:
         self._lock = lock_folder(folder)
         try:
             found = open_records(folder)
-            self.notices = found.notices
+            self.notices = found.notices + found.last_instant
             self._begun = self._begun_on_disk = found.begun
             self._writer = RecordWriter(folder, found.database, clock=clock, policy=self._policy)
             try:
                 self._newest_wall_ns = self._writer.newest_wall_ns
-                _write_notices(found.database, found.notices, begun=found.begun, wall_ns=clock.wall_ns())
+                _write_notices(found.database, self.notices, begun=found.begun, wall_ns=clock.wall_ns())
             except sqlite3.Error as error:
                 self._writer.close()
                 raise RecordError(f"{folder}: records cannot be kept here: {error}") from error
@@ -126,6 +127,8 @@ class Recorder:
             self._changed.notify_all()
         self._thread.join(CLOSE_TIMEOUT_S)
         if not self._thread.is_alive():
+            if not self._queue:
+                self._writer.end_in_order()
             self._writer.close()
         self._lock.close()
         if self._queue:
@@ -229,7 +232,7 @@ def _write_notices(database: sqlite3.Connection, notices: tuple[str, ...], *, be
     for notice in notices:
         log.warning("%s", notice)
         database.execute("INSERT INTO events (wall_ns, kind, detail) VALUES (?, 'start', ?)", (wall_ns, notice))
-    database.execute("UPDATE progress SET begun = ?, gap_told = ?", (begun, begun))
+    database.execute("UPDATE progress SET begun = ?, gap_told = ?, is_running = 1", (begun, begun))
     database.execute("COMMIT")
 
 

@@ -168,5 +168,8 @@ VERSION_2 = """
     UPDATE progress SET newest_wall_ns = (SELECT coalesce(max(wall_ns), 0) FROM parts);
 """
 
-STEPS = (Step(script=VERSION_1), Step(script=VERSION_2, then=add_all))
+# A core that ends in order says so; the next one knows otherwise that a part may have come in the last instant.
+VERSION_3 = "ALTER TABLE progress ADD COLUMN is_running INTEGER NOT NULL DEFAULT 0 CHECK (is_running IN (0, 1));"
+
+STEPS = (Step(script=VERSION_1), Step(script=VERSION_2, then=add_all), Step(script=VERSION_3))
 VERSION = len(STEPS)

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from edge import database, picture_store, quotas, record_writer, recorder
+from edge.data_folder import LAST_INSTANT
 from edge.database import check_database, open_to_read
 from edge.drivers.simulated import SimulatedClock
 from edge.errors import RecordError
@@ -153,6 +154,25 @@ def test_part_in_flight_when_the_power_went_is_reported_once(tmp_path: Path) -> 
         assert kept.notices == ()
         record_parts(kept, 5)
     assert [row["sequence"] for row in rows(tmp_path)] == [1, 2, 3, 5]
+
+
+def _die_before_a_number_is_written(folder: Path) -> None:
+    kept = Recorder(folder, clock=SimulatedClock())
+    record_parts(kept, 1)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_core_that_did_not_end_in_order_is_told_once_though_no_number_is_missing(tmp_path: Path) -> None:
+    process = multiprocessing.get_context("fork").Process(target=_die_before_a_number_is_written, args=(tmp_path,))
+    process.start()
+    process.join(30)
+    assert process.exitcode == -signal.SIGKILL
+    with recording(tmp_path) as kept:
+        assert kept.notices == (LAST_INSTANT,)
+        assert kept.next_sequence == 2
+        record_parts(kept, 2)
+    with recording(tmp_path) as kept:
+        assert kept.notices == ()
 
 
 def test_half_and_orphaned_pictures_are_swept_at_the_start(tmp_path: Path) -> None:
