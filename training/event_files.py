@@ -1,17 +1,19 @@
 """Event files for TensorBoard, where somebody asked for them: the curves and figures of metrics.json, nothing more."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from training.errors import ExportError, TrainingError
 
 if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
     from training.report import Findings
 
 SEPARATION_STEPS = 10  # a separation is measured every so many steps
 
 
-def open_writer(folder: Path) -> Any:
+def open_writer(folder: Path) -> "SummaryWriter":
     """A writer of event files. Raises TrainingError where the package is not there, ExportError for such a folder."""
     try:
         from torch.utils.tensorboard import SummaryWriter
@@ -23,7 +25,7 @@ def open_writer(folder: Path) -> Any:
         raise ExportError(f"no event files can be written to {folder}: {error.strerror}") from error
 
 
-def write_events(writer: Any, findings: "Findings") -> None:
+def write_events(writer: "SummaryWriter", findings: "Findings") -> None:
     """Loss of every step, separation of every tenth, and what the test parts gave; closes the writer."""
     trained, manifest, evaluation = findings.fitted.learned.trained, findings.bundle.manifest, findings.evaluation
     for step, loss in enumerate(trained.losses, start=1):

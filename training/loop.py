@@ -52,7 +52,7 @@ class TrainingSettings:
     batch: int = 256  # maps
     learning_rate: float | None = None  # peak of the one-cycle schedule; None: as for the steps
     weight_decay: float = 1e-4
-    margin: float = 10.0  # of siamese and triplet, in units of the embedding; it only sets the scale
+    margin: float = 10.0  # of siamese and triplet; an embedding's usual length, which is not learned
     seed: int = 0
 
     def steps_for(self, labels: int) -> int:

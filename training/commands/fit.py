@@ -8,13 +8,19 @@ from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from edge.errors import EdgeError
 from edge.settings import AlignmentMode, Channel, Grid, MapSettings, Metric, Variable
-from training.dataset import check_trainable, open_dataset
+from training.dataset import DataSet, check_trainable, open_dataset
 from training.network_names import LOSSES, NETWORKS
 from training.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+    from training.checkpoint import Checkpoint
+    from training.learn import FitSettings
 
 LONGEST_NAME = 64
 
@@ -57,27 +63,73 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train and write RUN, whole or not at all."""
+    """Train and write RUN, whole or not at all; a run that is stopped keeps what was learned."""
     folder = RunFolder(arguments.out)
     dataset = open_dataset(arguments.data)
     check_trainable(dataset, is_good_only=arguments.good_only)
     print(f"{arguments.data}: {_counts(dataset.train)} to train on, {_counts(dataset.test)} to test on")
 
-    from training.checkpoint import Checkpoint
-    from training.commands.evaluate import as_text
-    from training.evaluate import evaluate, judge_all  # after the folder was looked at: torch takes seconds to load
-    from training.event_files import open_writer, write_events
-    from training.fit import fit
-    from training.learn import FitSettings
-    from training.loop import LossName, TrainingSettings
-    from training.report import findings_of, metrics_of, report_of
+    from training.checkpoint import Checkpoint  # after the folder was looked at: torch takes seconds to load
+    from training.event_files import open_writer
 
     writer = None if arguments.tensorboard is None else open_writer(arguments.tensorboard)
     checkpoint = Checkpoint(arguments.out, is_resumed=arguments.resume)
     if arguments.resume:
         print(f"going on from {checkpoint.folder}" if checkpoint.holds_something else "nothing to go on from: anew")
+    try:
+        _fit(arguments, dataset, folder, checkpoint, writer)
+    except KeyboardInterrupt:
+        if not checkpoint.holds_something:
+            raise
+        print(f"training: stopped; {checkpoint.folder} keeps what was learned, --resume goes on", file=sys.stderr)
+        return 1
+    except EdgeError:
+        if not arguments.resume:
+            checkpoint.remove()
+        raise
+    checkpoint.remove()
+    return 0
+
+
+def _fit(
+    arguments: argparse.Namespace,
+    dataset: DataSet,
+    folder: RunFolder,
+    checkpoint: "Checkpoint",
+    writer: "SummaryWriter | None",
+) -> None:
+    from training.commands.evaluate import as_text
+    from training.evaluate import evaluate, judge_all
+    from training.event_files import write_events
+    from training.fit import fit
+    from training.report import findings_of, metrics_of, report_of
+
     began = time.monotonic()
-    settings = FitSettings(
+    fitted = fit(dataset, _settings(arguments), checkpoint)
+    evaluation = evaluate(judge_all(fitted.inspector, dataset.test)) if dataset.test else None
+    finished = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
+    findings = findings_of(fitted, evaluation, seconds=time.monotonic() - began, finished=finished)
+    folder.write(
+        {
+            "bundle": fitted.archive,
+            "metrics.json": (json.dumps(metrics_of(findings), indent=1) + "\n").encode(),
+            "report.html": report_of(findings, language=arguments.language).encode(),
+        }
+    )
+    if writer is not None:
+        write_events(writer, findings)
+    if evaluation is not None:
+        print(as_text(evaluation))
+    print(f"alignment: {fitted.learned.alignment}")
+    print(fitted.limit)
+    print(f"{arguments.out / 'bundle'}, report.html and metrics.json written in {time.monotonic() - began:.0f} s")
+
+
+def _settings(arguments: argparse.Namespace) -> "FitSettings":
+    from training.learn import FitSettings
+    from training.loop import LossName, TrainingSettings
+
+    return FitSettings(
         training=TrainingSettings(
             loss=LossName(arguments.loss), hidden=NETWORKS[arguments.network], seed=arguments.seed
         ),
@@ -89,36 +141,6 @@ def run(arguments: argparse.Namespace) -> int:
         product=arguments.product,
         serial=arguments.serial,
     )
-    try:
-        fitted = fit(dataset, settings, checkpoint)
-    except KeyboardInterrupt:
-        if not checkpoint.holds_something:
-            raise
-        print(f"training: stopped; {checkpoint.folder} keeps what was learned, --resume goes on", file=sys.stderr)
-        return 1
-    except EdgeError:
-        if not arguments.resume:
-            checkpoint.remove()
-        raise
-    evaluation = evaluate(judge_all(fitted.inspector, dataset.test)) if dataset.test else None
-    finished = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
-    findings = findings_of(fitted, evaluation, seconds=time.monotonic() - began, finished=finished)
-    folder.write(
-        {
-            "bundle": fitted.archive,
-            "metrics.json": (json.dumps(metrics_of(findings), indent=1) + "\n").encode(),
-            "report.html": report_of(findings, language=arguments.language).encode(),
-        }
-    )
-    checkpoint.remove()
-    if writer is not None:
-        write_events(writer, findings)
-    if evaluation is not None:
-        print(as_text(evaluation))
-    print(f"alignment: {fitted.learned.alignment}")
-    print(fitted.limit)
-    print(f"{arguments.out / 'bundle'}, report.html and metrics.json written in {time.monotonic() - began:.0f} s")
-    return 0
 
 
 def _counts(samples: "tuple[object, ...]") -> str:

@@ -77,7 +77,7 @@ def limit_chart(
     parts.append(line(scale.start, middle, scale.end, middle, "axis"))
     parts.append(text(scale.end, middle - HALF + 6, told("chart.good"), anchor="end", kind="strong"))
     if defective:
-        parts.append(text(scale.end, bottom - 2, told("chart.defective"), anchor="end", kind="strong"))
+        parts.append(text(scale.start + 6, bottom - 2, told("chart.defective"), anchor="start", kind="strong"))
     if trade is not None:
         upper, bottom = bottom + 22, bottom + 22 + TRADE_HEIGHT
         parts.append(_trade_curves(scale, trade, limit, upper=upper, lower=bottom))
