@@ -20,6 +20,7 @@ from edge.manifest import LARGEST_BUNDLE_BYTES, MANIFEST, FileEntry, FrameFormat
 from edge.picture_files import PNG_SIGNATURE, Kind, measure
 from edge.pictures import decode_picture
 from edge.preprocess import HIDDEN_UNITS, CellFunction, References
+from edge.settings import Metric
 from edge.variables import FloatArray, variable_count
 
 LARGEST_ARRAYS_BYTES = 256 * 2**20  # expanded
@@ -29,10 +30,12 @@ EMBEDDING_SIZE = 128
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Centroids:
-    """good: (D,) float32. defects: (L, D) float32, in the order of the manifest's labels."""
+    """good: (D,) float32. defects: (L, D) float32, in the order of the manifest's labels. whitening: (D, D) float32 for
+    the Mahalanobis distance, None for any other."""
 
     good: FloatArray
     defects: FloatArray
+    whitening: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +77,7 @@ def encode(
         "defect_centroids": centroids.defects,
         "golden_maps": np.stack([part.cell_map for part in golden]),
         "golden_embeddings": np.stack([part.embedding for part in golden]),
+        **({} if centroids.whitening is None else {"whitening": centroids.whitening}),
     }
     files = {NETWORK: network, ARRAYS: pack_arrays(arrays)}
     for entry, part in zip(manifest.golden, golden, strict=True):
@@ -147,7 +151,9 @@ def _assembled(manifest: Manifest, files: dict[str, bytes], digest: str) -> Bund
         network=files[NETWORK],
         references=References(**{name: arrays[name] for name in _names(References)}),
         cells=CellFunction(**{name: arrays[name] for name in _names(CellFunction)}),
-        centroids=Centroids(good=arrays["good_centroid"], defects=arrays["defect_centroids"]),
+        centroids=Centroids(
+            good=arrays["good_centroid"], defects=arrays["defect_centroids"], whitening=arrays.get("whitening")
+        ),
         golden=_golden(manifest, files, arrays),
         sha256=digest,
     )
@@ -159,6 +165,7 @@ def _forms(manifest: Manifest) -> dict[str, Form]:
     variables = variable_count(settings)
     size, colour = (grid.height_px, grid.width_px), (3,) if manifest.frame.is_colour else ()
     planes = ((*size, len(settings.channels)), np.float32)
+    is_whitened = manifest.metric is Metric.MAHALANOBIS
     return {
         "picture": ((*size, *colour), np.uint8),
         "mean": planes,
@@ -179,6 +186,7 @@ def _forms(manifest: Manifest) -> dict[str, Form]:
         "defect_centroids": ((len(manifest.labels), EMBEDDING_SIZE), np.float32),
         "golden_maps": ((len(manifest.golden), grid.rows, grid.columns), np.uint8),
         "golden_embeddings": ((len(manifest.golden), EMBEDDING_SIZE), np.float32),
+        **({"whitening": ((EMBEDDING_SIZE, EMBEDDING_SIZE), np.float32)} if is_whitened else {}),
     }
 
 

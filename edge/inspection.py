@@ -76,7 +76,11 @@ class Inspector:
         self.golden_frames = tuple(golden.frame for golden in bundle.golden)
         self._mapper = Mapper(bundle.references, bundle.cells, manifest.map)
         self._scorer = Scorer(
-            good_centroid=bundle.centroids.good, defect_centroids=bundle.centroids.defects, labels=manifest.labels
+            good_centroid=bundle.centroids.good,
+            defect_centroids=bundle.centroids.defects,
+            labels=manifest.labels,
+            metric=manifest.metric,
+            whitening=bundle.centroids.whitening,
         )
 
     def inspect(self, frame: Frame) -> Inspection:

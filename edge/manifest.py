@@ -3,11 +3,11 @@
 import json
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
 
 from edge.errors import BundleError
 from edge.quality import QualityLimits
-from edge.settings import MapSettings, Share, Strict
+from edge.settings import MapSettings, Metric, Share, Strict
 from edge.verdict import Outcome
 
 FORMAT_VERSION = 2  # refused if newer; older formats are read by the version that wrote them
@@ -66,7 +66,7 @@ class GoldenResult(Strict):
 class Training(Strict):
     """Where the model comes from."""
 
-    loss: Literal["classify", "siamese", "triplet"]
+    loss: Literal["classify", "siamese", "triplet", "triplet-unbalanced"]
     network: tuple[int, ...]
     is_good_only: bool
     seed: int
@@ -85,11 +85,20 @@ class Manifest(Strict):
     frame: FrameFormat
     map: MapSettings
     quality: QualityLimits
+    metric: Metric = Field(default=Metric.EUCLIDEAN, description="how the distance is measured; not written if usual")
     limit: LimitRecord
     labels: tuple[Label, ...] = ()
     golden: tuple[GoldenResult, ...] = Field(min_length=1, max_length=32)
     training: Training
     files: tuple[FileEntry, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Models that were made before there was a choice keep their bytes."""
+        written: dict[str, object] = write(self)
+        if self.metric is Metric.EUCLIDEAN:
+            del written["metric"]
+        return written
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

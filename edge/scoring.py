@@ -8,17 +8,21 @@ import numpy.typing as npt
 
 from edge.errors import ModelError
 from edge.frame import Pixels
+from edge.settings import Metric
+
+HIGHER_ORDER = 4  # of Metric.HIGHER
 
 FloatArray = npt.NDArray[np.float32]
+Distances = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """What the judgement rests on.
 
-    distance: Euclidean, from the embedding to the good-part centroid. nearest_label: of the defect whose centroid lies
-    in the same direction, seen from the good parts, None without labels. map_mean: mean of the map, 8 bit levels.
-    strongest_cell: (row, column) of the largest value.
+    distance: from the embedding to the good-part centroid, as the model measures it. nearest_label: of the defect whose
+    centroid lies in the same direction, seen from the good parts, None without labels. map_mean: mean of the map, 8 bit
+    levels. strongest_cell: (row, column) of the largest value.
     """
 
     distance: float
@@ -30,9 +34,19 @@ class Score:
 class Scorer:
     """Measures embeddings against one model's centroids."""
 
-    def __init__(self, *, good_centroid: FloatArray, defect_centroids: FloatArray, labels: Sequence[str]) -> None:
-        """good_centroid: (D,). defect_centroids: (L, D), one a label, L may be 0."""
+    def __init__(
+        self,
+        *,
+        good_centroid: FloatArray,
+        defect_centroids: FloatArray,
+        labels: Sequence[str],
+        metric: Metric = Metric.EUCLIDEAN,
+        whitening: FloatArray | None = None,
+    ) -> None:
+        """good_centroid: (D,). defect_centroids: (L, D), one a label, L may be 0. metric, whitening: of `distances`."""
         self._good = good_centroid
+        self._metric = metric
+        self._whitening = None if whitening is None else whitening.astype(np.float64)
         self._directions = directions_of(defect_centroids - good_centroid)
         self._labels = tuple(labels)
 
@@ -42,7 +56,7 @@ class Scorer:
             raise ModelError(f"the network gave {embedding.shape}, the centroids are {self._good.shape}")
         strongest = np.unravel_index(int(np.argmax(cell_map)), cell_map.shape)
         return Score(
-            distance=float(np.sqrt(squared_distances(embedding, self._good[np.newaxis])[0])),
+            distance=float(self.distances(embedding[np.newaxis])[0]),
             nearest_label=self._nearest(embedding),
             map_mean=float(cell_map.mean()),
             strongest_cell=(int(strongest[0]), int(strongest[1])),
@@ -50,7 +64,7 @@ class Scorer:
 
     def score_many(self, embeddings: FloatArray, cell_maps: Pixels) -> list[Score]:
         """embeddings: (N, D) float32. cell_maps: (N, rows, columns) uint8. Each as `score` gives it."""
-        distances = np.sqrt(squared_distances(self._good, embeddings))
+        distances = self.distances(embeddings)
         towards = (embeddings - self._good) @ self._directions.T  # (N, L)
         nearest = towards.argmax(axis=1) if self._labels else np.zeros(len(embeddings), np.intp)
         means = cell_maps.mean(axis=(1, 2))
@@ -66,6 +80,10 @@ class Scorer:
             for distance, label, mean, cell in zip(distances, nearest, means, strongest, strict=True)
         ]
 
+    def distances(self, embeddings: FloatArray) -> Distances:
+        """(N, D) float32 → (N,) distances from the good parts' centroid."""
+        return distances(embeddings, self._good, metric=self._metric, whitening=self._whitening)
+
     def _nearest(self, embedding: FloatArray) -> str | None:
         if not self._labels or not np.isfinite(embedding).all():
             return None
@@ -76,6 +94,27 @@ def directions_of(vectors: FloatArray) -> FloatArray:
     """(L, D) → (L, D) of length one; zero stays zero. A faint and a strong defect of one kind differ in length only."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(lengths, np.finfo(np.float32).tiny), dtype=np.float32)
+
+
+def distances(
+    embeddings: FloatArray, good: FloatArray, *, metric: Metric, whitening: npt.NDArray[np.floating] | None = None
+) -> Distances:
+    """(N, D), (D,) → (N,) distances from the good parts' centroid; what is no number gives none.
+
+    whitening: (D, D), for Mahalanobis alone: a root of the inverse of the good parts' covariance.
+    """
+    if metric is Metric.EUCLIDEAN:
+        return np.asarray(np.sqrt(squared_distances(good, embeddings)))
+    at, middle = embeddings.astype(np.float64), good.astype(np.float64)
+    with np.errstate(invalid="ignore", over="ignore"):
+        if metric is Metric.HIGHER:
+            return np.asarray((np.abs(at - middle) ** HIGHER_ORDER).sum(axis=1) ** (1 / HIGHER_ORDER))
+        if metric is Metric.COSINE:
+            lengths = np.maximum(np.linalg.norm(at, axis=1) * np.linalg.norm(middle), np.finfo(np.float64).tiny)
+            return np.asarray(np.maximum(1 - at @ middle / lengths, 0))
+        if whitening is None:
+            raise ValueError("the Mahalanobis distance needs the good parts' spread")
+        return np.asarray(np.sqrt(np.square((at - middle) @ whitening.T).sum(axis=1)))
 
 
 def squared_distances(embedding: FloatArray, centroids: FloatArray) -> npt.NDArray[np.float64]:

@@ -9,6 +9,7 @@ import tracemalloc
 import zipfile
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -19,8 +20,11 @@ from hypothesis import strategies as st
 
 from edge.archive import BLOCK, MOST_FILES, pack, pack_arrays, unpack
 from edge.bundle import ARRAYS, MANIFEST_DIGEST, NETWORK, Bundle, decode, encode
+from edge.drivers import open_embedder
 from edge.errors import BundleError
 from edge.manifest import FORMAT_VERSION, LARGEST_BUNDLE_BYTES, LARGEST_MANIFEST_BYTES, MANIFEST, parse_manifest
+from edge.model_store import arm
+from edge.settings import Metric
 from tests.small_model import Small
 
 Files = dict[str, bytes]
@@ -75,6 +79,9 @@ def test_what_was_written_is_read_back(small_model: Small) -> None:
         (small_model.bundle.centroids, bundle.centroids),
     ):
         for name in kept.__slots__:
+            if getattr(kept, name) is None:  # only the Mahalanobis distance has a whitening
+                assert getattr(read, name) is None
+                continue
             np.testing.assert_array_equal(getattr(kept, name), getattr(read, name))
             assert not getattr(read, name).flags.writeable
     for number, golden in enumerate(bundle.golden):
@@ -94,6 +101,44 @@ def test_the_bundle_that_ships_is_read_and_written_as_it_is(demo_bundle: Bundle)
     assert demo_bundle.manifest.product
     assert len(demo_bundle.golden) == len(demo_bundle.manifest.golden) >= 2
     assert hashlib.sha256(encoded(demo_bundle)).hexdigest() == demo_bundle.sha256
+
+
+def whitened(small_model: Small) -> Bundle:
+    """The small model, judging by a Mahalanobis distance that is half the usual one."""
+    bundle = small_model.bundle
+    golden = tuple(one.model_copy(update={"distance": one.distance / 2}) for one in bundle.manifest.golden)
+    halved = {"distance": bundle.manifest.limit.distance / 2, "calibrated": bundle.manifest.limit.calibrated / 2}
+    limit = bundle.manifest.limit.model_copy(update=halved)
+    update = {"metric": Metric.MAHALANOBIS, "limit": limit, "golden": golden}
+    return replace(
+        bundle,
+        manifest=bundle.manifest.model_copy(update=update),
+        centroids=replace(bundle.centroids, whitening=np.float32(0.5) * np.eye(128, dtype=np.float32)),
+    )
+
+
+def test_another_distance_travels_in_the_bundle_and_the_device_measures_by_it(small_model: Small) -> None:
+    assert b'"metric"' not in unpack(small_model.raw)[MANIFEST]
+    raw = encoded(whitened(small_model))
+    assert b'"metric": "mahalanobis"' in unpack(raw)[MANIFEST]
+    bundle = decode(raw)
+    assert encoded(bundle) == raw
+    inspector = arm(bundle, open_embedder(bundle))  # which includes the self-test
+    usual, found = (one.inspect(small_model.unseen).verdict.distance for one in (small_model.inspector, inspector))
+    assert usual is not None
+    assert found == pytest.approx(usual / 2)
+
+
+def test_a_distance_whose_spread_is_missing_left_over_or_no_number_is_refused(small_model: Small) -> None:
+    bundle = whitened(small_model)
+    without = replace(bundle, centroids=replace(bundle.centroids, whitening=None))
+    assert_refused(encoded(without), "['whitening']")
+    usual = replace(bundle, manifest=bundle.manifest.model_copy(update={"metric": Metric.EUCLIDEAN}))
+    assert_refused(encoded(usual), "['whitening']")
+    broken = replace(bundle.centroids, whitening=np.full((128, 128), np.nan, np.float32))
+    assert_refused(encoded(replace(bundle, centroids=broken)), "whitening.npy holds values that are no numbers")
+    unknown = {**json.loads(unpack(small_model.raw)[MANIFEST]), "metric": "taxicab"}
+    assert_refused(sealed(unpack(small_model.raw), manifest=unknown), "metric")
 
 
 # --- damaged on its way ---------------------------------------------------------------------------------------------

@@ -12,12 +12,14 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from edge.drivers.connector import render
 from tests.foreign_pictures import foreign_pictures
 from tests.picture_folders import fill, pixels, png, write_picture
 from tests.small_disks import small_disk
 from training.__main__ import main
+from training.cells import learn_cells
 from training.commands.connector import write
 from training.loop import TrainingSettings
 
@@ -229,14 +231,64 @@ def test_fit_writes_a_run_and_evaluate_finds_the_same_figures(
 
 
 @pytest.mark.slow
-def test_a_disk_that_fills_while_the_bundle_is_written_leaves_nothing_and_says_so(
-    tmp_path: Path, connector: Path, quick: list[str], capsys: pytest.CaptureFixture[str]
+def test_a_stopped_fit_goes_on_and_gives_the_same_bytes_and_event_files(
+    tmp_path: Path,
+    connector: Path,
+    quick: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with small_disk(tmp_path, megabytes=1) as disk:
+    command = ["fit", str(connector), "--distance", "mahalanobis", "--loss", "triplet-unbalanced", *quick]
+    assert main([*command, "--out", str(tmp_path / "whole")]) == 0
+    learned: list[str] = []
+
+    def stopped(*arguments: object, description: str, **named: object) -> object:
+        if len(learned) == 5:
+            raise KeyboardInterrupt
+        learned.append(description)
+        return learn_cells(*arguments, description=description, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("training.maps.learn_cells", stopped)
+    assert main([*command, "--out", str(tmp_path / "run")]) == 1
+    assert "run.unfinished keeps what was learned, --resume goes on" in capsys.readouterr().err
+    assert tree(tmp_path / "run.unfinished") == [*(f"cells-{number}.npz" for number in range(1, 6)), "made_of"]
+    assert main([*command, "--seed", "1", "--out", str(tmp_path / "run"), "--resume"]) == 1
+    assert "is of other pictures, options or versions" in capsys.readouterr().err
+    learned.extend(["that there are not five"])
+    events = tmp_path / "events"
+    assert main([*command, "--out", str(tmp_path / "run"), "--resume", "--tensorboard", str(events)]) == 0
+    assert f"going on from {tmp_path / 'run.unfinished'}" in capsys.readouterr().out
+    assert not (tmp_path / "run.unfinished").exists()
+    assert learned[6].startswith("cell function 6 of ")
+    assert (tmp_path / "run" / "bundle").read_bytes() == (tmp_path / "whole" / "bundle").read_bytes()
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert (metrics["metric"], metrics["training"]["loss"]) == ("mahalanobis", "triplet-unbalanced")
+    read = EventAccumulator(str(events)).Reload()
+    assert [event.value for event in read.Scalars("loss")] == pytest.approx(metrics["losses"])
+    assert [event.value for event in read.Scalars("separation")] == pytest.approx(metrics["separations"])
+    assert read.Scalars("test/auroc")[0].value == pytest.approx(metrics["test"]["auroc"])
+
+
+def test_without_its_package_event_files_are_refused_before_anything_is_learned(
+    tmp_path: Path, connector: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    command = ["fit", str(connector), "--out", str(tmp_path / "run"), "--tensorboard", str(tmp_path / "events")]
+    assert main(command) == 1
+    assert "pip install tensorboard" in capsys.readouterr().err
+    assert tree(tmp_path) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("megabytes", "what"), [(1, "run.unfinished"), (3, "run")])
+def test_a_disk_that_fills_leaves_nothing_and_says_so(
+    tmp_path: Path, connector: Path, quick: list[str], capsys: pytest.CaptureFixture[str], megabytes: int, what: str
+) -> None:
+    with small_disk(tmp_path, megabytes=megabytes) as disk:
         assert main(["fit", str(connector), "--out", str(disk / "run"), *quick]) == 1
         assert tree(disk) == []
     told = capsys.readouterr().err.strip()
-    assert told == f"training: {disk / 'run'} could not be written: No space left on device"
+    assert told == f"training: {disk / what} could not be written: No space left on device"
 
 
 def test_a_reader_that_goes_away_gets_no_traceback(tmp_path: Path, demo_bundle_path: Path) -> None:

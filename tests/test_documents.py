@@ -136,6 +136,13 @@ def test_every_learner_is_trained_and_told_in_one_row() -> None:
     assert "| triplet, good anchors 5 times |" in text
 
 
+def test_a_learner_that_is_not_there_is_one_sentence(
+    demo_bundle_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(demo_bundle_path), "--only", "forest"]) == 1
+    assert "no learner's name starts with 'forest'; there are: Siamese, 26x36, Siamese" in capsys.readouterr().err
+
+
 def test_what_is_no_bundle_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path / "nowhere")]) == 1
     assert capsys.readouterr().err.count("\n") == 1

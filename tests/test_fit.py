@@ -11,11 +11,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from sklearn.covariance import ledoit_wolf
 
 from edge.bundle import decode
 from edge.drivers.onnx import OnnxEmbedder
 from edge.inspection import Inspector, self_test
-from edge.settings import Grid, MapSettings
+from edge.settings import Grid, MapSettings, Metric
 from edge.verdict import Outcome
 from tests.browser import CHROMIUM, Browser
 from tests.picture_folders import pixels, write_picture
@@ -31,6 +32,7 @@ from training.maps import GoodParts
 from training.packing import map_mean_limit
 from training.report import Findings, findings_of, metrics_of, report_of
 from training.report.sentences import whole_rate_told
+from training.report.wording import told
 
 SMALL = MapSettings(grid=Grid(rows=16, columns=18))
 PRODUCT = "connector <b>24</b> & more"
@@ -68,9 +70,11 @@ def fitted_to(
     map_settings: MapSettings = SMALL,
     seed: int = 0,
     is_good_only: bool = False,
+    metric: Metric = Metric.EUCLIDEAN,
 ) -> Fitted:
     training = TrainingSettings(loss=loss, hidden=(64, 64), batch=96, steps=50, seed=seed)
-    return fit(dataset, FitSettings(training=training, map=map_settings, product=PRODUCT, is_good_only=is_good_only))
+    asked = FitSettings(training=training, map=map_settings, product=PRODUCT, is_good_only=is_good_only, metric=metric)
+    return fit(dataset, asked)
 
 
 @pytest.fixture(scope="module")
@@ -238,6 +242,38 @@ def test_every_loss_learns_and_the_same_seed_gives_the_same_bytes(
     assert fitted_to(dataset, loss=loss).archive == first.archive
     assert first.learned.trained.separation > 0.7
     assert first.bundle.manifest.training.loss == loss.value
+
+
+@pytest.mark.parametrize("metric", [metric for metric in Metric if metric is not Metric.EUCLIDEAN])
+def test_every_distance_is_measured_alike_by_training_report_and_device(
+    dataset: DataSet, small: Fitted, metric: Metric, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned = replace(small.learned, metric=metric)
+    monkeypatch.setattr("training.fit.learn", lambda *_: learned)
+    fitted = fitted_to(dataset, metric=metric)
+    assert fitted.bundle.manifest.metric is metric
+    judged = [part for part in judge_all(fitted.inspector, dataset.test) if part.embedding is not None]
+    expected = learned.from_good(np.stack([part.embedding for part in judged if part.embedding is not None]))
+    assert [part.distance for part in judged] == pytest.approx(expected)
+    assert [part.distance for part in fitted.calibration] == pytest.approx(learned.unseen)
+    assert fitted.limit.distance == learned.unseen.max()  # of 24 parts the farthest
+    findings = found(fitted, dataset)
+    assert [ranked.name for ranked in findings.distances if ranked.is_used] == [metric]
+    assert metrics_of(findings)["metric"] == metric
+    page = report_of(findings)
+    assert 'class="circle"' not in page
+    assert f"{told(f'distance.{metric}').en} (judges)" in page
+
+
+def test_a_part_has_no_say_in_the_spread_that_it_is_measured_by(small: Fitted) -> None:
+    learned = replace(small.learned, metric=Metric.MAHALANOBIS)
+    good = learned.embeddings_good.astype(float)
+    for left_out in learned.good.folds:
+        others = np.delete(good, left_out, axis=0)
+        away = good[left_out] - others.mean(axis=0)
+        squared = np.einsum("ni,ij,nj->n", away, np.linalg.inv(ledoit_wolf(others)[0]), away)
+        assert learned.unseen[left_out] == pytest.approx(np.sqrt(squared), rel=1e-3)
+    assert np.median(learned.unseen) > np.median(learned.from_good(learned.embeddings_good))
 
 
 def test_another_seed_gives_another_model(dataset: DataSet, small: Fitted) -> None:

@@ -1,16 +1,19 @@
 """The loop learns what can be learned, and says early when nothing is."""
 
 from collections.abc import Iterator
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 
+from edge.manifest import Training
 from edge.settings import Grid
 from training.errors import TrainingError
 from training.loop import LossName, TrainingSettings, check_collapse, embed, train
 from training.losses import GOOD, SYNTHETIC
 from training.network import EmbeddingNet
+from training.network_names import LOSSES
 
 GRID = Grid(rows=6, columns=6)
 ALL_LOSSES = pytest.mark.parametrize("loss", list(LossName))
@@ -59,6 +62,18 @@ def test_every_loss_learns_the_name_of_a_defect_that_may_be_anywhere(loss: LossN
     assert len(trained.losses) == 300
     assert np.mean(trained.losses[-20:]) < 0.7 * np.mean(trained.losses[:20])
     assert not trained.network.training
+
+
+def test_the_losses_that_can_be_asked_for_are_those_that_there_are() -> None:
+    assert list(LossName) == list(LOSSES) == list(get_args(Training.model_fields["loss"].annotation))
+
+
+def test_triplets_with_and_without_balance_are_not_the_same() -> None:
+    balanced, unbalanced = (
+        train(MadeUpBatches(rise=0.6, kinds=2), GRID, labels=2, settings=settings_of(loss, steps=20)).losses
+        for loss in (LossName.TRIPLET, LossName.TRIPLET_UNBALANCED)
+    )
+    assert balanced[0] != unbalanced[0]
 
 
 @ALL_LOSSES

@@ -53,6 +53,13 @@ def test_good_anchors_are_five_times_as_frequent_as_any_defects() -> None:
         assert anchors[GOOD] / anchors[label] == pytest.approx(5.0, rel=0.07)
 
 
+def test_without_balance_good_anchors_are_as_frequent_as_any_defects() -> None:
+    triplets = AnchoredTriplets(60_000, generator(), good_weight=1.0)(EMBEDDINGS, LABELS)
+    anchors = Counter(LABELS[triplets[:, 0]].tolist())
+    for label in (1, 2, 3):
+        assert anchors[GOOD] / anchors[label] == pytest.approx(1.0, rel=0.05)
+
+
 def test_a_triplet_is_two_different_parts_of_one_label_and_one_of_another() -> None:
     triplets = AnchoredTriplets(2_000, generator())(EMBEDDINGS, LABELS)
     anchor, positive, negative = LABELS[triplets].unbind(dim=1)

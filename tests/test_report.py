@@ -70,6 +70,21 @@ def test_escapes_and_overkills_are_shown_worst_first() -> None:
     assert found["The most unusual good parts"][0] == "good/2.png"
 
 
+def test_unusual_good_parts_are_told_with_the_distance_that_sets_the_limit() -> None:
+    """To a model that had not seen the part it is 1.30 of the limit, to the finished one 0.40."""
+
+    def look(sample: Sample) -> Inspection:
+        return Inspection(
+            verdict=judged("good", 1, 0.4).verdict, times=StageTimes(), cell_map=np.zeros((4, 4), np.uint8)
+        )
+
+    section = unusual_good_parts([judged("good", 1, 1.3), judged("good", 2, None)], look)
+    assert [exhibit.numbers.en for exhibit in section.exhibits] == [
+        "no distance",
+        "1.30 of the limit to a model that had not seen it, 0.40 to the finished one",
+    ]
+
+
 def test_where_nothing_went_wrong_the_nearest_are_shown() -> None:
     found = shown([judged("good", number, 0.1 * number) for number in range(6)] + [judged("bent", 9, 3.0)])
     assert found["Escapes: none"] == ["bent/9.png"]

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from sklearn.covariance import ledoit_wolf
 from sklearn.metrics import auc, roc_auc_score
 
+from edge.settings import Metric
 from edge.verdict import Outcome, Reason, Verdict, fault
 from tests.verdicts import verdict_at
 from training.calibrate import cross_fitted_limit
@@ -239,6 +240,10 @@ def in_space(at: np.ndarray, label: str) -> Judged:
     return replace(judged(label, 1.0), embedding=at.astype(np.float32), cell_map=np.zeros((4, 4), np.uint8))
 
 
+def learned_from(good: np.ndarray, metric: Metric = Metric.EUCLIDEAN) -> Learned:
+    return cast("Learned", SimpleNamespace(embeddings_good=good.astype(np.float32), metric=metric))
+
+
 def test_other_distances_rank_by_what_they_see() -> None:
     """Good parts lie in two clusters of another size; what is bad lies between them, near the mean of all."""
     random = np.random.default_rng(0)
@@ -248,7 +253,7 @@ def test_other_distances_rank_by_what_they_see() -> None:
     def good(count: int) -> np.ndarray:
         return 10 + offsets[np.arange(count) % 2] + random.normal(size=(count, 128))
 
-    learned = cast("Learned", SimpleNamespace(embeddings_good=good(60).astype(np.float32)))
+    learned = learned_from(good(60))
     bad = 10 + 0.3 * random.normal(size=(20, 128))
     parts = [*(in_space(at, "good") for at in good(20)), *(in_space(at, "bent") for at in bad)]
     found = {(ranked.name, ranked.count): ranked.auroc for ranked in distances_of(learned, parts, 0.25)}
@@ -264,9 +269,10 @@ def test_other_distances_rank_by_what_they_see() -> None:
 
 def test_a_part_that_was_not_judged_is_farther_by_every_distance() -> None:
     random = np.random.default_rng(0)
-    learned = cast("Learned", SimpleNamespace(embeddings_good=random.normal(size=(12, 128)).astype(np.float32)))
+    learned = learned_from(random.normal(size=(12, 128)), Metric.COSINE)
     parts = [in_space(random.normal(size=128), "good"), judged("bent", None)]
     found = distances_of(learned, parts, 1.0)
+    assert [ranked.name for ranked in found if ranked.is_used] == ["cosine"]
     assert [ranked.name for ranked in found] == ["euclidean", "mahalanobis", "cosine", "higher", "map"]
     assert all(ranked.auroc == 1 for ranked in found)
     assert distances_of(learned, parts, None) == []

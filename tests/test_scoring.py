@@ -7,19 +7,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.spatial.distance import cdist
 
 from edge.errors import ModelError
-from edge.scoring import Scorer, squared_distances
+from edge.judge import judge
+from edge.scoring import Scorer, distances, squared_distances
+from edge.settings import Metric
+from edge.verdict import Outcome
 
 MAP = np.arange(12, dtype=np.uint8).reshape(3, 4)
 VALUES = st.floats(-1e6, 1e6, width=32)
 
 
-def scorer(defects: list[list[float]], labels: tuple[str, ...]) -> Scorer:
+def scorer(defects: list[list[float]], labels: tuple[str, ...], metric: Metric = Metric.EUCLIDEAN) -> Scorer:
     return Scorer(
         good_centroid=np.array([1.0, 2.0, 2.0], np.float32),
         defect_centroids=np.array(defects, np.float32).reshape(-1, 3),
         labels=labels,
+        metric=metric,
+        whitening=np.array([[1, 0.5, 0], [0, 2, 0], [0, 0, 0.3]], np.float32),
     )
 
 
@@ -84,16 +90,41 @@ def test_an_embedding_of_another_shape_is_a_model_error(shape: tuple[int, ...]) 
         scorer([], ()).score(np.zeros(shape, np.float32), MAP)
 
 
-@given(st.sampled_from([math.nan, math.inf, -math.inf]))
-def test_a_distance_that_is_no_number_is_passed_on_for_the_judge_to_see(bad: float) -> None:
-    embedding = np.array([bad, 0.0, 0.0], np.float32)
-    assert not math.isfinite(scorer([], ()).score(embedding, MAP).distance)
+@pytest.mark.parametrize("metric", list(Metric))
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_a_distance_that_is_no_number_is_passed_on_for_the_judge_to_see(bad: float, metric: Metric) -> None:
+    score = scorer([], (), metric).score(np.array([bad, 0.0, 0.0], np.float32), MAP)
+    assert not math.isfinite(score.distance)
+    assert judge(score, limit=1.0, map_limit=255.0).outcome is Outcome.FAULT
 
 
-@pytest.mark.parametrize("labels", [(), ("a", "b")])
-def test_many_are_scored_as_each_is(labels: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("metric", list(Metric))
+def test_every_distance_is_scipys(metric: Metric) -> None:
     rng = np.random.default_rng(0)
-    found = scorer([[0.0, 0, 0], [3, 3, 3]][: len(labels)], labels)
+    embeddings, good = rng.normal(2, 3, (50, 7)).astype(np.float32), rng.normal(2, 3, 7).astype(np.float32)
+    precision = np.linalg.inv(np.cov(embeddings.T))
+    whitening = np.linalg.cholesky(precision).T
+    asked = {
+        Metric.EUCLIDEAN: {"metric": "euclidean"},
+        Metric.MAHALANOBIS: {"metric": "mahalanobis", "VI": precision},
+        Metric.COSINE: {"metric": "cosine"},
+        Metric.HIGHER: {"metric": "minkowski", "p": 4},
+    }
+    known = cdist(embeddings.astype(float), good[np.newaxis].astype(float), **asked[metric])[:, 0]
+    np.testing.assert_allclose(distances(embeddings, good, metric=metric, whitening=whitening), known, rtol=1e-9)
+
+
+def test_an_embedding_of_nothing_has_no_direction_and_is_far_by_the_cosine() -> None:
+    assert scorer([], (), Metric.COSINE).score(np.zeros(3, np.float32), MAP).distance == 1.0
+    with pytest.raises(ValueError, match="needs the good parts' spread"):
+        distances(np.zeros((1, 3), np.float32), np.ones(3, np.float32), metric=Metric.MAHALANOBIS)
+
+
+@pytest.mark.parametrize("metric", list(Metric))
+@pytest.mark.parametrize("labels", [(), ("a", "b")])
+def test_many_are_scored_as_each_is(labels: tuple[str, ...], metric: Metric) -> None:
+    rng = np.random.default_rng(0)
+    found = scorer([[0.0, 0, 0], [3, 3, 3]][: len(labels)], labels, metric)
     embeddings = rng.normal(0, 3, (20, 3)).astype(np.float32)
     maps = rng.integers(0, 255, (20, 3, 4)).astype(np.uint8)
     for many, embedding, cell_map in zip(found.score_many(embeddings, maps), embeddings, maps, strict=True):

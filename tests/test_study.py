@@ -1,4 +1,4 @@
-"""Studies: agreement, claims and paired comparisons, against scikit-learn, scipy and slow loops."""
+"""Studies: agreement, claims and paired comparisons, against statsmodels, scikit-learn, scipy and slow loops."""
 
 import json
 import math
@@ -11,6 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest, bootstrap
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
+from statsmodels.stats.contingency_tables import mcnemar as known_mcnemar
+from statsmodels.stats.inter_rater import aggregate_raters, fleiss_kappa
+from statsmodels.stats.proportion import proportion_confint
 
 from tests.browser import CHROMIUM, Browser
 from training.__main__ import main
@@ -57,6 +60,23 @@ def test_fleiss_kappa_is_what_counting_pairs_of_looks_gives(seed: int, parts: in
         assert found == pytest.approx((np.mean(pairs) - by_chance) / (1 - by_chance))
 
 
+@settings(deadline=None, max_examples=40)
+@given(seed=st.integers(0, 10_000), parts=st.integers(3, 20), looks=st.integers(2, 5))
+def test_fleiss_kappa_is_statsmodels(seed: int, parts: int, looks: int) -> None:
+    _, rated, _ = answers(seed, parts=parts, looks=looks)
+    found = fleiss(rated).value
+    if found is not None:
+        assert found == pytest.approx(fleiss_kappa(aggregate_raters(rated.astype(int))[0]))
+
+
+@settings(deadline=None, max_examples=60)
+@given(trials=st.integers(1, 400), share=st.floats(0, 1))
+def test_an_interval_of_a_rate_is_statsmodels(trials: int, share: float) -> None:
+    events = round(share * trials)
+    known = proportion_confint(events, trials, alpha=0.05, method="beta")
+    assert Rate(events=events, trials=trials).interval == pytest.approx(known)
+
+
 def test_the_interval_of_kappa_is_scipys_bootstrap_over_parts() -> None:
     truth, rated, _ = answers(3, parts=60, looks=2)
     found = cohen(rated, truth)
@@ -85,9 +105,12 @@ def test_kappa_says_nothing_of_one_answer_and_too_little_of_a_few() -> None:
 
 @settings(deadline=None, max_examples=40)
 @given(first=st.integers(0, 40), second=st.integers(0, 40))
-def test_mcnemar_is_scipys_exact_test(first: int, second: int) -> None:
+def test_mcnemar_is_the_exact_test_of_scipy_and_of_statsmodels(first: int, second: int) -> None:
     expected = binomtest(first, first + second, 0.5).pvalue if first + second else 1.0
     assert mcnemar(first, second) == pytest.approx(expected)
+    if first + second:
+        known = min(1.0, known_mcnemar([[9, first], [second, 9]], exact=True).pvalue)
+        assert mcnemar(first, second) == pytest.approx(known)
 
 
 def test_delong_agrees_with_scikit_learn_and_with_a_bootstrap() -> None:
@@ -271,7 +294,7 @@ def test_two_runs_are_paired_by_their_parts(tmp_path: Path, capsys: pytest.Captu
     assert found.auroc.interval[0] < found.auroc.difference < found.auroc.interval[1]
     assert main(["compare", str(first), str(second), "--json", str(tmp_path / "out.json")]) == 0
     told = capsys.readouterr().out
-    assert "| first | classify 256-256, seed 0, 9 good, 3 defective | 00000000 | 1 | 0.9000 |" in told
+    assert "| first | classify 256-256, euclidean, seed 0, 9 good, 3 defective | 00000000 | 1 | 0.9000 |" in told
     assert "of 10, 0 are right in first only, 1 in second only, p = 1.000: may be chance" in told
     assert json.loads((tmp_path / "out.json").read_text())["second"]["defective"]["p"] == 1
 

@@ -1,6 +1,7 @@
 """Batches of maps with labels, drawn endlessly and always the same for a seed."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -54,6 +55,15 @@ class Batches:
         levels = torch.from_numpy(np.concatenate(groups)).float()  # (N, cells)
         is_hidden = torch.rand(levels.shape, generator=self._cell_dropout) < CELL_DROPOUT
         return torch.where(is_hidden, QUIET_LEVEL, levels) / 255, torch.tensor(labels)
+
+    def state(self) -> dict[str, Any]:
+        """Where the drawing stands."""
+        return {"random": self._random.bit_generator.state, "dropout": self._cell_dropout.get_state()}
+
+    def go_on(self, state: dict[str, Any]) -> None:
+        """Draw as it went on from such a state."""
+        self._random.bit_generator.state = state["random"]
+        self._cell_dropout.set_state(state["dropout"])
 
     def _drawn(self, pool: Pixels, count: int) -> Pixels:
         return np.asarray(pool[self._random.integers(len(pool), size=count)])

@@ -9,6 +9,7 @@ from edge.drivers.onnx import OnnxEmbedder
 from edge.inspection import Inspector
 from edge.model_store import arm
 from training.calibrate import Limit, cross_fitted_limit
+from training.checkpoint import Checkpoint
 from training.dataset import DataSet
 from training.errors import TrainingError
 from training.evaluate import Judged, judge_all
@@ -37,12 +38,12 @@ class Fitted:
     parity: float
 
 
-def fit(dataset: DataSet, settings: FitSettings) -> Fitted:
+def fit(dataset: DataSet, settings: FitSettings, checkpoint: Checkpoint | None = None) -> Fitted:
     """Train, calibrate and pack one model from a data set that `check_trainable` has passed.
 
-    Raises TrainingError or ExportError in one sentence.
+    checkpoint: of a run that may be stopped. Raises TrainingError or ExportError in one sentence.
     """
-    learned = learn(dataset, settings)
+    learned = learn(dataset, settings, checkpoint)
     network = to_onnx(learned.trained.network)
     embedder = OnnxEmbedder(network, cells=learned.good.maps[0].size)
     parity = check_parity(learned.trained.network, embedder, learned.good.maps[:PARITY_MAPS])
@@ -90,7 +91,7 @@ def _as_if_fresh(judged: Sequence[Judged], learned: Learned) -> list[Judged]:
         part
         if part.verdict.distance is None
         else replace(part, verdict=replace(part.verdict, distance=float(distance)))
-        for part, distance in zip(judged, learned.from_good(learned.embeddings_good), strict=True)
+        for part, distance in zip(judged, learned.unseen, strict=True)
     ]
 
 

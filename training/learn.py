@@ -2,18 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 
 import numpy as np
 
 from edge.bundle import Centroids
 from edge.frame import Frame
-from edge.settings import AlignmentMode, MapSettings
+from edge.scoring import Distances, distances
+from edge.settings import AlignmentMode, MapSettings, Metric
 from edge.variables import FloatArray
 from training.alignment_mode import ModeChoice, choose_mode
 from training.batches import Batches, LabelledMaps
+from training.checkpoint import Checkpoint
 from training.dataset import GOOD, DataSet, LazyFrames, Sample, digest_of
 from training.loop import Trained, TrainingSettings, embed, train
 from training.maps import GoodParts, labelled_maps, learn_good_parts
+from training.whitening import whitening_of
+
+VERSIONS = ("kensa", "numpy", "opencv-python-headless", "torch")  # others take no part in what is kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +30,7 @@ class FitSettings:
     map: MapSettings = field(default_factory=MapSettings)
     alignment: AlignmentMode | None = None
     is_good_only: bool = False
+    metric: Metric = Metric.EUCLIDEAN
     overkill: float = 0.02
     product: str = "part"
     serial: int = 1
@@ -39,6 +46,7 @@ class Learned:
     """
 
     settings: MapSettings
+    metric: Metric
     alignment: ModeChoice
     learned_from: list[Sample]
     defective: list[Sample]
@@ -55,17 +63,47 @@ class Learned:
         """Means of the embeddings."""
         good = self.embeddings_good.mean(axis=0)
         defects = [embeddings.mean(axis=0) for embeddings in self.embeddings_defects.values()]
-        return Centroids(good=good, defects=np.array(defects, dtype=np.float32).reshape(-1, len(good)))
+        return Centroids(
+            good=good,
+            defects=np.array(defects, dtype=np.float32).reshape(-1, len(good)),
+            whitening=whitening_of(self.embeddings_good) if self.metric is Metric.MAHALANOBIS else None,
+        )
 
-    def from_good(self, embeddings: FloatArray) -> FloatArray:
-        """(N, 128) → (N,) distances to the good parts' centroid, which the limit rests on."""
-        return np.asarray(np.linalg.norm(embeddings - self.embeddings_good.mean(axis=0), axis=1))
+    def from_good(self, embeddings: FloatArray) -> Distances:
+        """(N, 128) → (N,) distances to the good parts' centroid, as the device measures them."""
+        if self.metric is Metric.EUCLIDEAN:  # in single precision: the limits of finished models were found so
+            return np.asarray(np.linalg.norm(embeddings - self.embeddings_good.mean(axis=0), axis=1), dtype=float)
+        centroids = self.centroids
+        return distances(embeddings, centroids.good, metric=self.metric, whitening=centroids.whitening)
+
+    @property
+    def unseen(self) -> Distances:
+        """(N,) distances of the good parts from the others, which the limit rests on.
+
+        A part hardly moves the mean of all, but it does shape a spread in 128 directions: for Mahalanobis each fold's
+        parts are measured by mean and spread of the other parts.
+        """
+        if self.metric is not Metric.MAHALANOBIS:
+            return self.from_good(self.embeddings_good)
+        found = np.zeros(len(self.embeddings_good))
+        for left_out in self.good.folds:
+            others = np.delete(self.embeddings_good, left_out, axis=0)
+            whitening = whitening_of(others)
+            found[left_out] = distances(
+                self.embeddings_good[left_out], others.mean(axis=0), metric=self.metric, whitening=whitening
+            )
+        return found
 
 
-def learn(dataset: DataSet, settings: FitSettings) -> Learned:
-    """Everything up to the trained network and its embeddings."""
+def learn(dataset: DataSet, settings: FitSettings, checkpoint: Checkpoint | None = None) -> Learned:
+    """Everything up to the trained network and its embeddings. checkpoint: of a run that may be stopped."""
     seed = settings.training.seed
     learned_from = dataset.train_of(GOOD)
+    labels = () if settings.is_good_only else dataset.labels
+    defective = [sample for sample in dataset.train if sample.label in labels]
+    data_sha256 = digest_of([*learned_from, *defective], inspected=dataset.inspected)
+    if checkpoint is not None:
+        checkpoint.begin(_made_of(settings, data_sha256))
     frames = LazyFrames(learned_from)
     first = frames[0]
     map_settings = settings.map if first.is_colour else settings.map.for_grey()
@@ -76,19 +114,19 @@ def learn(dataset: DataSet, settings: FitSettings) -> Learned:
         parts=[sample.part for sample in learned_from],
         seed=seed,
         inspected=dataset.inspected,
+        once=None if checkpoint is None else checkpoint.cells,
     )
     map_settings = good.placer.settings
-    labels = () if settings.is_good_only else dataset.labels
-    defective = [sample for sample in dataset.train if sample.label in labels]
     labelled = _labelled(defective, labels, good, map_settings)
     batches = Batches(good.pool, labelled, size=settings.training.batch, seed=seed)
-    trained = train(batches, map_settings.grid, labels=len(labels), settings=settings.training)
+    trained = train(batches, map_settings.grid, labels=len(labels), settings=settings.training, checkpoint=checkpoint)
     return Learned(
         settings=map_settings,
+        metric=settings.metric,
         alignment=choice,
         learned_from=learned_from,
         defective=defective,
-        data_sha256=digest_of([*learned_from, *defective], inspected=dataset.inspected),
+        data_sha256=data_sha256,
         first=first,
         good=good,
         trained=trained,
@@ -96,6 +134,12 @@ def learn(dataset: DataSet, settings: FitSettings) -> Learned:
         embeddings_disturbed=embed(trained.network, good.disturbed),
         embeddings_defects=_embeddings_by_label(trained, labelled, labels),
     )
+
+
+def _made_of(settings: FitSettings, data_sha256: str) -> str:
+    """All that cell functions and network depend on, as text."""
+    asked = (settings.training, settings.map, settings.alignment, settings.is_good_only)
+    return "\n".join([data_sha256, *map(repr, asked), *(f"{name} {version(name)}" for name in VERSIONS)])
 
 
 def _labelled(

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,9 +15,10 @@ from edge.frame import Pixels
 from edge.settings import Grid
 from edge.variables import FloatArray
 from training.batches import Batches
+from training.checkpoint import Checkpoint, State
 from training.errors import TrainingError
 from training.losses import GOOD, ClassifyLoss, ContrastiveLoss, TripletLoss
-from training.miners import AnchoredTriplets, RandomPairs, every_sample
+from training.miners import GOOD_ANCHOR_WEIGHT, AnchoredTriplets, RandomPairs, every_sample
 from training.network import EmbeddingNet, start_local
 from training.progress import progress
 from training.threads import use_one_thread
@@ -25,11 +27,13 @@ Miner = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 class LossName(StrEnum):
-    """The three learners of the client's documents."""
+    """The learners of the client's documents; the triplet with good anchors as often as its authors came to propose,
+    and as they had drawn them before, every label as often as any other."""
 
     CLASSIFY = "classify"
     SIAMESE = "siamese"
     TRIPLET = "triplet"
+    TRIPLET_UNBALANCED = "triplet-unbalanced"
 
 
 # With labelled defects there are names to learn until the loss levels off; without them nothing but whether a defect
@@ -48,7 +52,7 @@ class TrainingSettings:
     batch: int = 256  # maps
     learning_rate: float | None = None  # peak of the one-cycle schedule; None: as for the steps
     weight_decay: float = 1e-4
-    margin: float = 10.0  # of siamese and triplet, in units of the embedding; it only sets the scale
+    margin: float = 10.0  # of siamese and triplet; an embedding's usual length, which is not learned
     seed: int = 0
 
     def steps_for(self, labels: int) -> int:
@@ -67,27 +71,35 @@ class Trained:
 
 
 SEPARATION_EVERY = 10
+CHECKPOINT_EVERY = 50
 EARLY_STEP = 300
 COLLAPSED_SEPARATION = 0.6
 CHECK_BATCHES = 4
 
 
-def train(batches: Batches, grid: Grid, *, labels: int, settings: TrainingSettings) -> Trained:
-    """An embedding network. labels: how many defect labels there are. Raises TrainingError when it collapses."""
+def train(
+    batches: Batches, grid: Grid, *, labels: int, settings: TrainingSettings, checkpoint: Checkpoint | None = None
+) -> Trained:
+    """An embedding network. labels: how many defect labels there are. checkpoint: where to go on from, and what to
+    keep. Raises TrainingError when it collapses."""
     torch.manual_seed(settings.seed)
     use_one_thread()
     steps = settings.steps_for(labels)
     rate = settings.learning_rate or (LABELLED_RATE if labels else UNLABELLED_RATE)
     network = EmbeddingNet(grid, settings.hidden)
     start_local(network, grid)
-    loss_of, miner = _loss_and_miner(settings, labels=labels)
+    generator = torch.Generator().manual_seed(settings.seed)
+    loss_of, miner = _loss_and_miner(settings, generator, labels=labels)
     parameters = [*network.parameters(), *loss_of.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
 
     losses: list[float] = []
     separations: list[float] = []
-    for step in progress(range(steps), f"training ({settings.loss})"):
+    learning = _Learning(batches, network, loss_of, optimizer, schedule, generator)
+    if checkpoint is not None and (state := checkpoint.kept()) is not None:
+        losses, separations = learning.go_on(state)
+    for step in progress(range(len(losses), steps), f"training ({settings.loss})"):
         maps, targets = batches.draw()  # (N, cells), (N,)
         embeddings = network(maps)  # (N, 128)
         loss = loss_of(embeddings, targets, miner(embeddings.detach(), targets))
@@ -102,10 +114,46 @@ def train(batches: Batches, grid: Grid, *, labels: int, settings: TrainingSettin
             separations.append(separation_of(embeddings.detach(), targets))
         if step + 1 == min(EARLY_STEP, steps):
             check_collapse(network, batches, step=step + 1)
+        if checkpoint is not None and (step + 1) % CHECKPOINT_EVERY == 0:
+            checkpoint.keep(learning.state(losses, separations))
 
     network.eval()
     separation = check_collapse(network, batches, step=steps)
     return Trained(network=network, losses=losses, separation=separation, separations=separations)
+
+
+class _Learning:
+    """Everything that one step hands to the next, but for the two curves."""
+
+    def __init__(
+        self,
+        batches: Batches,
+        network: nn.Module,
+        loss_of: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        schedule: torch.optim.lr_scheduler.LRScheduler,
+        generator: torch.Generator,
+    ) -> None:
+        self._batches, self._generator = batches, generator
+        self._modules: dict[str, Any] = {
+            "network": network,
+            "loss": loss_of,
+            "optimizer": optimizer,
+            "schedule": schedule,
+        }
+
+    def state(self, losses: list[float], separations: list[float]) -> State:
+        parts = {name: module.state_dict() for name, module in self._modules.items()}
+        drawing = {"batches": self._batches.state(), "miner": self._generator.get_state()}
+        return {**parts, **drawing, "losses": losses, "separations": separations}
+
+    def go_on(self, state: State) -> tuple[list[float], list[float]]:
+        """Losses and separations up to there."""
+        for name, module in self._modules.items():
+            module.load_state_dict(state[name])
+        self._batches.go_on(state["batches"])
+        self._generator.set_state(state["miner"])
+        return state["losses"], state["separations"]
 
 
 def separation_of(embeddings: torch.Tensor, labels: torch.Tensor) -> float:
@@ -141,10 +189,10 @@ def embed(network: EmbeddingNet, maps: Pixels) -> FloatArray:
         return np.asarray(network(torch.from_numpy(levels)).numpy(), dtype=np.float32)
 
 
-def _loss_and_miner(settings: TrainingSettings, *, labels: int) -> tuple[nn.Module, Miner]:
-    generator = torch.Generator().manual_seed(settings.seed)
+def _loss_and_miner(settings: TrainingSettings, generator: torch.Generator, *, labels: int) -> tuple[nn.Module, Miner]:
     if settings.loss is LossName.CLASSIFY:
         return ClassifyLoss(labels), every_sample
     if settings.loss is LossName.SIAMESE:
         return ContrastiveLoss(settings.margin), RandomPairs(settings.batch, generator)
-    return TripletLoss(settings.margin), AnchoredTriplets(settings.batch, generator)
+    weight = GOOD_ANCHOR_WEIGHT if settings.loss is LossName.TRIPLET else 1.0
+    return TripletLoss(settings.margin), AnchoredTriplets(settings.batch, generator, good_weight=weight)

@@ -4,8 +4,9 @@ A good part's map comes from references and a cell function that had not seen th
 parts would look quieter in training than they ever will on the line.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,10 @@ from training.unit_space import folds_of, median_picture, unit_space
 
 SMALLEST_VISIBLE_SHARE = 0.5  # three quarters on parts that are alike, a quarter to 0.44 on pictures of anything
 SMALLEST_VISIBLE_LEVELS = 30  # a synthetic defect that raises no cell by two deviations teaches nothing
+
+
+CellsOnce = Callable[[int, Callable[[], CellFunction]], CellFunction]
+"""Number of a cell function and how to learn it → the function, learned now or before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +72,12 @@ def learn_good_parts(
     parts: Sequence[str],
     seed: int,
     inspected: npt.NDArray[np.bool_] | None = None,
+    once: CellsOnce | None = None,
 ) -> GoodParts:
     """Align, and map good and synthetic defective parts by what was learned from the others.
 
     parts: of which physical part each frame is. inspected: (H, W) bool of a frame, False where the part is not
-    inspected; None: everywhere.
+    inspected; None: everywhere. once: takes cell functions over from a run that was stopped.
     """
     folds = list(folds_of(parts))
     random = np.random.default_rng(seed)
@@ -80,7 +86,7 @@ def learn_good_parts(
     picture = median_picture(pictures)
     _check_light(pictures, picture, frames)
     examples = cell_examples(pictures, placer, random, picture=picture, folds=folds)
-    function, values = _cross_fitted(examples, folds, seed=seed)
+    function, values = _cross_fitted(examples, folds, seed=seed, once=once)
     function = standardised(function, values.good)
     maps, disturbed, defective = (
         cell_levels((each - function.middle) / function.deviation, settings.grid)
@@ -128,16 +134,21 @@ class _Values:
 
 
 def _cross_fitted(
-    examples: CellExamples, folds: Sequence[npt.NDArray[np.intp]], *, seed: int
+    examples: CellExamples, folds: Sequence[npt.NDArray[np.intp]], *, seed: int, once: CellsOnce | None
 ) -> tuple[CellFunction, _Values]:
     """The function of all examples, and the values of each by a function of the others."""
     cells = examples.good.shape[1] * examples.good.shape[2]
     good, disturbed, defective = (
         np.zeros((len(each), cells), np.float32) for each in (examples.good, examples.disturbed, examples.defective)
     )
+
+    def learned(number: int, left_out: npt.NDArray[np.intp] | None = None) -> CellFunction:
+        shown = examples if left_out is None else examples.without(left_out)
+        learn = partial(learn_cells, shown, seed=seed, description=f"cell function {number} of {len(folds) + 1}")
+        return learn() if once is None else once(number, learn)
+
     for number, left_out in enumerate(folds, start=1):
-        description = f"cell function {number} of {len(folds) + 1}"
-        function = learn_cells(examples.without(left_out), seed=seed, description=description)
+        function = learned(number, left_out)
         for variables, values, made_of in (
             (examples.good, good, np.arange(len(good))),
             (examples.disturbed, disturbed, examples.disturbed_of),
@@ -145,9 +156,7 @@ def _cross_fitted(
         ):
             for row in np.flatnonzero(np.isin(made_of, left_out)):
                 values[row] = function.of(variables[row].astype(np.float32))
-    last = f"cell function {len(folds) + 1} of {len(folds) + 1}"
-    function = learn_cells(examples, seed=seed, description=last)
-    return function, _Values(good=good, disturbed=disturbed, defective=defective)
+    return learned(len(folds) + 1), _Values(good=good, disturbed=disturbed, defective=defective)
 
 
 def labelled_maps(samples: Sequence[Sample], frames: Sequence[Frame], good: GoodParts, settings: MapSettings) -> Pixels:

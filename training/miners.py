@@ -35,10 +35,11 @@ class RandomPairs:
 
 
 class AnchoredTriplets:
-    """Random triplets whose anchor is a good part `GOOD_ANCHOR_WEIGHT` times as often as any one defect's label."""
+    """Random triplets whose anchor is a good part `good_weight` times as often as any one defect's label."""
 
-    def __init__(self, triplets: int, generator: torch.Generator) -> None:
+    def __init__(self, triplets: int, generator: torch.Generator, *, good_weight: float = GOOD_ANCHOR_WEIGHT) -> None:
         self._triplets = triplets
+        self._good_weight = good_weight
         self._generator = generator
 
     def __call__(self, embeddings: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -47,7 +48,7 @@ class AnchoredTriplets:
         usable = present[(counts >= 2) & (present != SYNTHETIC)]
         if len(usable) == 0 or len(present) < 2:
             return torch.zeros((0, 3), dtype=torch.long)
-        weights = torch.where(usable == GOOD, GOOD_ANCHOR_WEIGHT, 1.0)
+        weights = torch.where(usable == GOOD, self._good_weight, 1.0)
         chosen = usable[torch.multinomial(weights, self._triplets, replacement=True, generator=self._generator)]
         same = labels[None, :] == chosen[:, None]  # (T, N)
         pair = torch.multinomial(same.float(), 2, replacement=False, generator=self._generator)  # (T, 2)

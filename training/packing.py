@@ -39,6 +39,7 @@ def draft_manifest(learned: Learned, settings: FitSettings) -> Manifest:
         frame=FrameFormat(width=learned.first.width, height=learned.first.height, is_colour=learned.first.is_colour),
         map=learned.settings,
         quality=limits_from([grey_of(picture) for picture in learned.good.pictures]),
+        metric=settings.metric,
         limit=LimitRecord(
             distance=PROVISIONAL,
             calibrated=PROVISIONAL,

@@ -2,17 +2,25 @@
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from edge.settings import AlignmentMode, Channel, Grid, MapSettings, Variable
-from training.dataset import check_trainable, open_dataset
-from training.network_names import NETWORKS
+from edge.errors import EdgeError
+from edge.settings import AlignmentMode, Channel, Grid, MapSettings, Metric, Variable
+from training.dataset import DataSet, check_trainable, open_dataset
+from training.network_names import LOSSES, NETWORKS
 from training.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+    from training.checkpoint import Checkpoint
+    from training.learn import FitSettings
 
 LONGEST_NAME = 64
 
@@ -22,8 +30,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser("fit", help="train a model on a folder of pictures, mostly of good parts")
     parser.add_argument("data", type=Path, metavar="DATA", help="folder with train/good (or good) and defect folders")
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="new folder for bundle and report")
-    parser.add_argument("--loss", choices=["classify", "siamese", "triplet"], default="classify")
+    parser.add_argument("--loss", choices=LOSSES, default="classify")
     parser.add_argument("--network", choices=sorted(NETWORKS), default="256-256", help="hidden layers")
+    parser.add_argument(
+        "--distance", choices=list(Metric), default=Metric.EUCLIDEAN, help="from the good parts, by which is judged"
+    )
     parser.add_argument("--good-only", action="store_true", help="do not learn from pictures of defects")
     parser.add_argument("--seed", type=_whole, default=0, help="the same seed gives the same model")
     parser.add_argument(
@@ -46,36 +57,55 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "angle, or as they do, with nothing aligned (none)",
     )
     parser.add_argument("--language", choices=["en", "ja"], default="en", help="of the report, which can show both")
+    parser.add_argument("--resume", action="store_true", help="go on from where this run was stopped")
+    parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="write event files for TensorBoard there, too")
     parser.set_defaults(func=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train and write RUN, whole or not at all."""
+    """Train and write RUN, whole or not at all; a run that is stopped keeps what was learned."""
     folder = RunFolder(arguments.out)
     dataset = open_dataset(arguments.data)
     check_trainable(dataset, is_good_only=arguments.good_only)
     print(f"{arguments.data}: {_counts(dataset.train)} to train on, {_counts(dataset.test)} to test on")
 
+    from training.checkpoint import Checkpoint  # after the folder was looked at: torch takes seconds to load
+    from training.event_files import open_writer
+
+    writer = None if arguments.tensorboard is None else open_writer(arguments.tensorboard)
+    checkpoint = Checkpoint(arguments.out, is_resumed=arguments.resume)
+    if arguments.resume:
+        print(f"going on from {checkpoint.folder}" if checkpoint.holds_something else "nothing to go on from: anew")
+    try:
+        _fit(arguments, dataset, folder, checkpoint, writer)
+    except KeyboardInterrupt:
+        if not checkpoint.holds_something:
+            raise
+        print(f"training: stopped; {checkpoint.folder} keeps what was learned, --resume goes on", file=sys.stderr)
+        return 1
+    except EdgeError:
+        if not arguments.resume:
+            checkpoint.remove()
+        raise
+    checkpoint.remove()
+    return 0
+
+
+def _fit(
+    arguments: argparse.Namespace,
+    dataset: DataSet,
+    folder: RunFolder,
+    checkpoint: "Checkpoint",
+    writer: "SummaryWriter | None",
+) -> None:
     from training.commands.evaluate import as_text
-    from training.evaluate import evaluate, judge_all  # after the folder was looked at: torch takes seconds to load
+    from training.evaluate import evaluate, judge_all
+    from training.event_files import write_events
     from training.fit import fit
-    from training.learn import FitSettings
-    from training.loop import LossName, TrainingSettings
     from training.report import findings_of, metrics_of, report_of
 
     began = time.monotonic()
-    settings = FitSettings(
-        training=TrainingSettings(
-            loss=LossName(arguments.loss), hidden=NETWORKS[arguments.network], seed=arguments.seed
-        ),
-        map=MapSettings(grid=arguments.grid, channels=arguments.channels, variables=arguments.variables),
-        alignment=None if arguments.alignment == "auto" else AlignmentMode(arguments.alignment.replace("-", "_")),
-        is_good_only=arguments.good_only,
-        overkill=arguments.overkill,
-        product=arguments.product,
-        serial=arguments.serial,
-    )
-    fitted = fit(dataset, settings)
+    fitted = fit(dataset, _settings(arguments), checkpoint)
     evaluation = evaluate(judge_all(fitted.inspector, dataset.test)) if dataset.test else None
     finished = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
     findings = findings_of(fitted, evaluation, seconds=time.monotonic() - began, finished=finished)
@@ -86,12 +116,31 @@ def run(arguments: argparse.Namespace) -> int:
             "report.html": report_of(findings, language=arguments.language).encode(),
         }
     )
+    if writer is not None:
+        write_events(writer, findings)
     if evaluation is not None:
         print(as_text(evaluation))
     print(f"alignment: {fitted.learned.alignment}")
     print(fitted.limit)
     print(f"{arguments.out / 'bundle'}, report.html and metrics.json written in {time.monotonic() - began:.0f} s")
-    return 0
+
+
+def _settings(arguments: argparse.Namespace) -> "FitSettings":
+    from training.learn import FitSettings
+    from training.loop import LossName, TrainingSettings
+
+    return FitSettings(
+        training=TrainingSettings(
+            loss=LossName(arguments.loss), hidden=NETWORKS[arguments.network], seed=arguments.seed
+        ),
+        map=MapSettings(grid=arguments.grid, channels=arguments.channels, variables=arguments.variables),
+        alignment=None if arguments.alignment == "auto" else AlignmentMode(arguments.alignment.replace("-", "_")),
+        is_good_only=arguments.good_only,
+        metric=Metric(arguments.distance),
+        overkill=arguments.overkill,
+        product=arguments.product,
+        serial=arguments.serial,
+    )
 
 
 def _counts(samples: "tuple[object, ...]") -> str:

@@ -77,7 +77,7 @@ def limit_chart(
     parts.append(line(scale.start, middle, scale.end, middle, "axis"))
     parts.append(text(scale.end, middle - HALF + 6, told("chart.good"), anchor="end", kind="strong"))
     if defective:
-        parts.append(text(scale.end, bottom - 2, told("chart.defective"), anchor="end", kind="strong"))
+        parts.append(text(scale.start + 6, bottom - 2, told("chart.defective"), anchor="start", kind="strong"))
     if trade is not None:
         upper, bottom = bottom + 22, bottom + 22 + TRADE_HEIGHT
         parts.append(_trade_curves(scale, trade, limit, upper=upper, lower=bottom))
@@ -138,13 +138,17 @@ def scree_chart(explained: Sequence[float]) -> Markup:
     return chart(TOP + CURVE_HEIGHT + 24, parts, name=told("chart.scree.name"))
 
 
-def scatter_chart(points: Sequence[Point], flat: Flattened, *, limit: float) -> Markup:
-    """The two main directions, hollow what was learned from and filled what was judged, with the limit as a circle."""
+def scatter_chart(points: Sequence[Point], flat: Flattened, *, limit: float | None) -> Markup:
+    """The two main directions, hollow what was learned from and filled what was judged, with the limit as a circle.
+
+    limit: None where it is none of the Euclidean distance, and therefore no circle.
+    """
     kinds = scatter_kinds(points)
     shown = flat.places if flat.places.shape[1] == 2 else np.hstack([flat.places, np.zeros_like(flat.places)])
     middle = flat.middle if len(flat.middle) == 2 else np.append(flat.middle, 0.0)
-    x, y = _equal_scales(np.vstack([shown, middle - limit, middle + limit]))
-    radius = abs(x(float(middle[0]) + limit) - x(float(middle[0])))
+    reach = limit or 0.0
+    x, y = _equal_scales(np.vstack([shown, middle - reach, middle + reach]))
+    radius = abs(x(float(middle[0]) + reach) - x(float(middle[0])))
     marks = []
     for number, (point, place) in enumerate(zip(points, shown, strict=True)):
         kind = _scatter_kind(point.sample.label, kinds)
@@ -157,7 +161,7 @@ def scatter_chart(points: Sequence[Point], flat: Flattened, *, limit: float) -> 
     parts = [
         across_axis(x, TOP + SCATTER_HEIGHT, told("chart.pc", number=1, share=f"{100 * shares[0]:.0f}")),
         up_axis(y, LEFT, told("chart.pc", number=2, share=f"{100 * shares[1]:.0f}")),
-        circle,
+        *([] if limit is None else [circle]),
         group(marks, "marks"),
         mark("plus", x(float(middle[0])), y(float(middle[1])), kind="middle", size=8),
     ]

@@ -4,28 +4,28 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.cluster import KMeans
-from sklearn.covariance import LedoitWolf
 
+from edge.scoring import Distances, distances
+from edge.settings import Metric
 from edge.variables import FloatArray
 from training.evaluate import Judged, auroc_of
 from training.learn import Learned
+from training.whitening import whitening_of
 
 UNIT_SPACES = (2, 3)
-HIGHER_ORDER = 4
 SMALLEST_UNIT_SPACE = 10  # good parts a unit space, on average
-
-Distances = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ranked:
-    """How one distance ranks the test parts. name: of its words. count: of unit spaces, 0 if it has none."""
+    """How one distance ranks the test parts. name: of its words. count: of unit spaces, 0 if it has none. is_used: it
+    is the one that judges."""
 
     name: str
     auroc: float
     count: int = 0
+    is_used: bool = False
 
 
 def distances_of(learned: Learned, judged: Sequence[Judged], auroc: float | None) -> list[Ranked]:
@@ -36,22 +36,24 @@ def distances_of(learned: Learned, judged: Sequence[Judged], auroc: float | None
     if auroc is None:
         return []
     good = learned.embeddings_good
-    found = [Ranked(name="euclidean", auroc=auroc)]
-    found.append(_ranked("mahalanobis", judged, _mahalanobis(good)))
-    found.append(_ranked("cosine", judged, _cosine(good)))
-    found.append(_ranked("higher", judged, _higher_order(good)))
+    found = [
+        Ranked(name=metric.value, auroc=auroc, is_used=True)
+        if metric is learned.metric
+        else _ranked(metric.value, judged, _measured(good, metric))
+        for metric in Metric
+    ]
     counts = [count for count in UNIT_SPACES if len(good) >= count * SMALLEST_UNIT_SPACE]
     found += [_ranked("two_stage", judged, _two_stage(good, count), count=count) for count in counts]
     return [*found, _of_maps(judged)]
 
 
 def _ranked(
-    name: str, judged: Sequence[Judged], distances: Callable[[FloatArray], Distances], *, count: int = 0
+    name: str, judged: Sequence[Judged], measure: Callable[[FloatArray], Distances], *, count: int = 0
 ) -> Ranked:
     placed = [part for part in judged if part.embedding is not None]
     by_part: dict[int, float] = {}
     if placed:
-        measured = distances(np.stack([part.embedding for part in placed if part.embedding is not None]))
+        measured = measure(np.stack([part.embedding for part in placed if part.embedding is not None]))
         by_part = {id(part): float(distance) for part, distance in zip(placed, measured, strict=True)}
     return _of(name, judged, lambda part: by_part.get(id(part), np.inf), count=count)
 
@@ -68,22 +70,9 @@ def _of(name: str, judged: Sequence[Judged], distance: Callable[[Judged], float]
     return Ranked(name=name, auroc=found, count=count)
 
 
-def _mahalanobis(good: FloatArray) -> Callable[[FloatArray], Distances]:
-    """Covariance shrunk by Ledoit and Wolf (2004)."""
-    shape = LedoitWolf().fit(good.astype(float))
-    return lambda at: np.sqrt(shape.mahalanobis(at.astype(float)))
-
-
-def _cosine(good: FloatArray) -> Callable[[FloatArray], Distances]:
-    centre = good.mean(axis=0).astype(float)
-    length = np.linalg.norm(centre)
-    return lambda at: 1 - (at @ centre) / np.maximum(np.linalg.norm(at, axis=1) * length, 1e-12)
-
-
-def _higher_order(good: FloatArray) -> Callable[[FloatArray], Distances]:
-    """Minkowski distance of a higher order: a few large differences count for more than many small ones."""
-    centre = good.mean(axis=0).astype(float)
-    return lambda at: np.asarray((np.abs(at - centre) ** HIGHER_ORDER).sum(axis=1) ** (1 / HIGHER_ORDER))
+def _measured(good: FloatArray, metric: Metric) -> Callable[[FloatArray], Distances]:
+    whitening = whitening_of(good) if metric is Metric.MAHALANOBIS else None
+    return lambda at: distances(at, good.mean(axis=0), metric=metric, whitening=whitening)
 
 
 def _two_stage(good: FloatArray, count: int) -> Callable[[FloatArray], Distances]:

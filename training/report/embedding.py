@@ -86,7 +86,7 @@ def checks_of(fitted: Fitted) -> list[Check]:
     """All of them, with the bound beyond which a person should look."""
     learned = fitted.learned
     everything = np.concatenate([learned.embeddings_good, *learned.embeddings_defects.values()])
-    usual = float(np.median(learned.from_good(learned.embeddings_good)))
+    usual = float(np.median(learned.unseen))
     nearest = _nearest_label(learned)
     flat = flat_loss(fitted.settings.training, labels=len(learned.embeddings_defects))
     end = _last_losses(learned.trained.losses) / flat
@@ -130,7 +130,7 @@ def _nearest_label(learned: Learned) -> float | None:
     centroids = learned.centroids
     if not len(centroids.defects):
         return None
-    return float(np.linalg.norm(centroids.defects - centroids.good, axis=1).min())
+    return float(learned.from_good(centroids.defects).min())
 
 
 def _last_losses(losses: Sequence[float]) -> float:

@@ -102,6 +102,7 @@ def metrics_of(findings: Findings) -> dict[str, object]:
         "counts": plain(findings.counts),
         "finished": findings.finished,
         "seconds": round(findings.seconds, 1),
+        "metric": manifest.metric.value,
         "limit": manifest.limit.model_dump(mode="json"),
         "limit_interval_95": plain(findings.limit_interval),
         "alignment": manifest.map.alignment.model_dump(mode="json"),

@@ -1,12 +1,13 @@
 """The report's pictures: the parts that teach most, each with its map on a fixed scale and its strongest cell."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edge.inspection import Inspection
 from edge.preprocess import CEILING_SIGMA, FLOOR_SIGMA
+from edge.verdict import Verdict
 from training.dataset import Sample
 from training.evaluate import Judged
 from training.report.pictures import coloured, jpeg
@@ -58,8 +59,12 @@ def sections_of(judged: Sequence[Judged], look: Look) -> list[Section]:
 
 
 def unusual_good_parts(calibration: Sequence[Judged], look: Look) -> Section:
-    """The good parts that decide where the limit lies."""
-    return _section("unusual", sorted(calibration, key=lambda part: -part.distance)[:CALM_PER_SECTION], look)
+    """The good parts that decide where the limit lies, with the distances that decide it."""
+    farthest = sorted(calibration, key=lambda part: -part.distance)[:CALM_PER_SECTION]
+    section = _section("unusual", farthest, look)
+    numbers = [_unseen(part, look(part.sample).verdict) for part in farthest]
+    exhibits = [replace(one, numbers=words) for one, words in zip(section.exhibits, numbers, strict=True)]
+    return replace(section, exhibits=exhibits)
 
 
 def mistakes_of(judged: Sequence[Judged]) -> list[Judged]:
@@ -107,6 +112,13 @@ def _section(name: str, parts: Iterable[Judged], look: Look) -> Section:
         words = told("section.shown", words=words, shown=PER_SECTION, count=len(chosen))
     exhibits = [_exhibit(part, look) for part in chosen[:PER_SECTION]]
     return Section(title=told(f"section.{name}"), words=words, exhibits=exhibits)
+
+
+def _unseen(part: Judged, finished: Verdict) -> Told:
+    if part.verdict.distance is None or finished.limit is None or finished.margin is None:
+        return told("picture.no_distance")
+    margin = part.verdict.distance / finished.limit
+    return told("picture.unseen", margin=f"{margin:.2f}", seen=f"{finished.margin:.2f}")
 
 
 def _exhibit(part: Judged, look: Look) -> Exhibit:

@@ -15,6 +15,9 @@
   }
   for (const button of document.querySelectorAll("[data-language]"))
     button.addEventListener("click", () => speak(button.dataset.language));
+  window.addEventListener("beforeprint", () => {
+    for (const folded of document.querySelectorAll("details")) folded.open = true;
+  });
   byId("print").addEventListener("click", () => window.print());
   speak(languages.includes(location.hash.slice(1)) ? location.hash.slice(1) : root.lang);
 

@@ -8,6 +8,7 @@ from markupsafe import Markup
 from edge.frame import Pixels
 from edge.inspection import Inspection
 from edge.pictures import read_picture
+from edge.settings import Metric
 from training.calibrate import Rate
 from training.dataset import Sample
 from training.evaluate import Judged
@@ -74,6 +75,7 @@ def _figures(findings: Findings) -> dict[str, object]:
 
 def _charts(findings: Findings) -> dict[str, object]:
     limit, trained = findings.fitted.limit.distance, findings.fitted.learned.trained
+    is_euclidean = findings.bundle.manifest.metric is Metric.EUCLIDEAN
     every = max(1, round(len(trained.losses) / max(1, len(trained.separations))))
     step = told("chart.step")
     return {
@@ -83,7 +85,7 @@ def _charts(findings: Findings) -> dict[str, object]:
         "separations": charts.curve_chart(
             trained.separations, every=every, name=told("chart.separation"), across=step, high=1.0
         ),
-        "scatter": charts.scatter_chart(findings.points, findings.flattened, limit=limit),
+        "scatter": charts.scatter_chart(findings.points, findings.flattened, limit=limit if is_euclidean else None),
         "scree": charts.scree_chart(findings.flattened.explained),
         "legend": charts.scatter_legend(findings.points),
     }

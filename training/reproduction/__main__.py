@@ -19,6 +19,7 @@ from training.benchmark.tables import spread, table
 from training.documents.networks import DocumentNet
 from training.documents.pairs import DistanceSettings, train_siamese, train_triplet
 from training.documents.simple import Floats, SimpleSettings, embed, train_simple
+from training.errors import TrainingError
 from training.reproduction.data import GOOD, Parts, rendered_parts
 from training.reproduction.figures import NAMES, Embedded, Figures, figures_of
 from training.tool import note, run_tool, whole, write_json
@@ -65,6 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--per-label", type=whole, default=16, metavar="N", help="of each bent pin (16)")
     parser.add_argument("--epochs", type=whole, default=10, metavar="N", help="(10, as in the documents)")
     parser.add_argument("--triplets", type=whole, default=70_000, metavar="N", help="(70000, as in the documents)")
+    parser.add_argument(
+        "--only", default="", metavar="START", help="only learners whose name starts so, such as triplet"
+    )
     parser.add_argument("--seeds", type=whole, default=3, metavar="N", help="networks of each kind (3)")
     parser.add_argument("--json", type=Path, metavar="OUT", help="every figure of every network")
     return run_tool(parser, run, arguments)
@@ -72,9 +76,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(options: argparse.Namespace) -> None:
     """Render, train every network and print the table."""
+    every = learners(epochs=options.epochs, triplets=options.triplets)
+    asked_for = [learner for learner in every if learner.name.startswith(options.only)]
+    if not asked_for:
+        names = ", ".join(learner.name for learner in every)
+        raise TrainingError(f"no learner's name starts with {options.only!r}; there are: {names}")
     sets = _sets(options)
     found: dict[str, list[Figures]] = {}
-    for learner in learners(epochs=options.epochs, triplets=options.triplets):
+    for learner in asked_for:
         for seed in range(options.seeds):
             note(f"{learner.name}, seed {seed}")
             found.setdefault(learner.name, []).append(measured(learner, sets, seed=seed))

@@ -57,6 +57,7 @@ class _Limit(BaseModel):
 class _Metrics(BaseModel):
     bundle_sha256: str
     training: _Training
+    metric: str = "euclidean"
     limit: _Limit
     seconds: float
     test: _Test | None
@@ -120,7 +121,7 @@ def read_run(path: Path) -> Run:
     return Run(
         name=path.name or str(path),
         bundle_sha256=found.bundle_sha256,
-        learned=f"{training.loss} {'-'.join(map(str, training.network))}, seed {training.seed}, "
+        learned=f"{training.loss} {'-'.join(map(str, training.network))}, {found.metric}, seed {training.seed}, "
         f"{training.good_parts} good, {shown}",
         data_sha256=training.data_sha256,
         limit=found.limit.distance,
