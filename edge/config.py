@@ -103,6 +103,29 @@ class Models(Strict):
     )
 
 
+PIECES = r"^(OK|NG( [^,]{1,64})?)(, *(OK|NG( [^,]{1,64})?)){1,19}$"
+
+
+class ShiftCheck(Strict):
+    """No part is taken before known test pieces were shown and judged as they must be."""
+
+    pieces: str = Field(
+        default="OK, NG", pattern=PIECES, description="in this order; NG may be followed by the label to be found"
+    )
+    after_start: bool = Field(default=True, description="due at each start of the core")
+    shifts: str | None = Field(default=None, pattern=SHIFTS, description="due when a shift begins, local time")
+    after_model: bool = Field(default=True, description="due for each model that has not passed it in this shift")
+
+    @model_validator(mode="after")
+    def _check_pieces(self) -> Self:
+        kinds = {piece.split()[0] for piece in self.pieces.split(",")}
+        if kinds != {"OK", "NG"}:
+            raise ValueError("pieces needs at least one OK and one NG")
+        if not self.after_start and self.shifts is None:
+            raise ValueError("it would never be due: write shifts, or after_start: true")
+        return self
+
+
 class StationConfig(Strict):
     """One station."""
 
@@ -119,6 +142,7 @@ class StationConfig(Strict):
     camera: CameraConfig
     trigger: TriggerConfig
     outputs: OutputsConfig
+    shift_check: ShiftCheck | None = None
     records: Records = Records()
     watch: Watch = Watch()
     control: PathText | None = Field(
@@ -237,6 +261,7 @@ def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
         "records": (Records, Pictures, Quota),
         "watch": (Watch,),
         "models": (Models,),
+        "shift_check": (ShiftCheck,),
         "web": (Web,),
     }
     section = str(location[0]) if len(location) > 1 else ""

@@ -94,6 +94,11 @@ class Bench:
             "teach": SetUpCommand(arguments=Teach, run=self.teach),
         }
 
+    @property
+    def is_teaching(self) -> bool:
+        """True while parts are only collected."""
+        return self._teacher is not None
+
     def use(self, armed: Armed) -> None:
         """Another model, from the next part on; to be called between two parts. Teaching goes on meanwhile."""
         self._armed = armed

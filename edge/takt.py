@@ -31,12 +31,16 @@ class StationRules:
 
 @dataclass(slots=True, kw_only=True)
 class Part:
-    """A part on its way. step: what an unexpected error now would mean. stages_ms: what has taken how long so far."""
+    """A part on its way. step: what an unexpected error now would mean. stages_ms: what has taken how long so far.
+
+    found: of a test piece, as it was judged.
+    """
 
     record: Record
     event: TriggerEvent
     step: Reason = Reason.INTERNAL
     stages_ms: list[tuple[str, float]] = field(default_factory=list)
+    found: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from edge.drivers.clock import SystemClock
 from edge.errors import BundleError, ModelError
 from edge.heartbeat import Heartbeat
 from edge.inspection import Inspector
-from edge.interfaces import Camera, Outputs
+from edge.interfaces import Camera, Clock, Outputs
 from edge.model_start import begin, ended_in_order
 from edge.model_store import arm, read_bundle
 from edge.model_switch import ModelSwitch
@@ -30,6 +30,7 @@ from edge.record import Record
 from edge.recorder import Recorder
 from edge.remote import Fires, commands_of
 from edge.set_up import Bench, Switches
+from edge.shift_check import Gate, rounds_before
 from edge.slots import Slots, Version
 from edge.station import Station
 from edge.takt import StationRules
@@ -95,6 +96,7 @@ def assemble(
             first_sequence=recorder.next_sequence,
             unarmed_because=armed.why_not,
             watchers=watchers,
+            gate=_gate(config, recorder, clock),
         )
         stack.callback(station.close)
         heartbeat = Heartbeat(folder, station=config.station, deadline_ms=config.deadline_ms, model=armed.model)
@@ -106,8 +108,6 @@ def assemble(
             on_record=trials.before(on_record),
             ends_when_halted=ends_when_halted,
         )
-        fires = cast(Fires, trigger) if config.trigger.driver == "software" else None
-        commands = commands_of(daemon, station, trigger=fires, deadline_ms=config.deadline_ms)
         bench = Bench(
             daemon,
             station,
@@ -115,6 +115,14 @@ def assemble(
             wires=config.outputs.testable,
             data=folder,
             armed=armed,
+        )
+        fires = cast(Fires, trigger) if config.trigger.driver == "software" else None
+        commands = commands_of(
+            daemon,
+            station,
+            trigger=fires,
+            deadline_ms=config.deadline_ms,
+            is_teaching=lambda: bench.is_teaching,
         )
         models = _models(config, slots, trials, daemon, bench, heartbeat) if config.bundle == INSTALLED else {}
         commands = _with_clock(commands, recorder)
@@ -146,6 +154,13 @@ def _models(
     with suppress(BundleError):  # unreadable slots: the station is not READY and says so
         trials.begin(switch.change)
     return switch.commands()
+
+
+def _gate(config: StationConfig, recorder: Recorder, clock: Clock) -> Gate | None:
+    """Of the shift check, where one is wanted."""
+    if config.shift_check is None:
+        return None
+    return Gate(config.shift_check, clock=clock, journal=recorder.note, passed=rounds_before(Path(config.data)))
 
 
 def _with_clock(commands: PlainCommands, recorder: Recorder) -> PlainCommands:

@@ -1,4 +1,4 @@
-"""`edge tell`: a command to a running core: trigger, pause, resume, reset, status."""
+"""`edge tell`: a command to a running core, such as `pause`; `check` and `piece` are for the shift check."""
 
 import argparse
 from pathlib import Path
