@@ -30,7 +30,7 @@ MOST_CLIENTS = 8
 MODE = 0o660
 
 CommandName = Literal["trigger", "pause", "resume", "reset", "status", "check", "piece"]
-SetUpName = Literal["limit", "wire", "look", "teach", "model"]
+SetUpName = Literal["limit", "wire", "look", "teach", "model", "program"]
 """Commands with arguments, for the page's set-up and for `edge model`."""
 AnyName = CommandName | SetUpName
 Answer = Mapping[str, object]

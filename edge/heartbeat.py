@@ -37,6 +37,7 @@ class Beat:
     model_serial: int | None = None
     model_sha256: str = ""
     check: Check | None = None
+    program: int | None = None
 
     def is_alive(self, *, now_ns: int, stale_ms: float) -> bool:
         """False if the core is gone, or its line's loop hangs for longer than a part may take."""
@@ -49,9 +50,12 @@ class Beat:
 class Heartbeat:
     """Writes what the line last said of itself, in a thread of its own, from `start` to `close`."""
 
-    def __init__(self, folder: Path, *, station: str, deadline_ms: float, model: ModelName | None) -> None:
+    def __init__(
+        self, folder: Path, *, station: str, deadline_ms: float, model: ModelName | None, program: int | None = None
+    ) -> None:
+        """program: which one judges, on a station with several."""
         self._path = folder / FILE_NAME
-        self._station, self._deadline_ms, self._model = station, deadline_ms, model
+        self._station, self._deadline_ms, self._model, self._program = station, deadline_ms, model, program
         self._state = State(phase=Phase.PREOPERATIONAL, why="starting", sequence=0)
         self._line_ns = time.monotonic_ns()
         self._ending, self._news = threading.Event(), threading.Event()
@@ -68,9 +72,9 @@ class Heartbeat:
         if is_news:
             self._news.set()
 
-    def use(self, model: ModelName | None) -> None:
+    def use(self, model: ModelName | None, *, program: int | None = None) -> None:
         """Another model judges from now on."""
-        self._model = model
+        self._model, self._program = model, program
         self._news.set()
 
     def close(self) -> None:
@@ -105,6 +109,7 @@ class Heartbeat:
             model_serial=model.serial if model else None,
             model_sha256=model.sha256 if model else "",
             check=_short(state.check),
+            program=self._program,
         )
         content = json.dumps(asdict(beat), ensure_ascii=False).encode()[:SIZE_BYTES].ljust(SIZE_BYTES)
         try:

@@ -98,6 +98,14 @@ class EndOfLine(Exception):  # noqa: N818 - the end of a simulated line is no er
     """A simulated line has no more parts. Real triggers never raise it."""
 
 
+class Lines(Device, Protocol):
+    """Wires from the line that show a number."""
+
+    def read(self) -> int:
+        """The number that they show now. Raises DeviceError."""
+        ...
+
+
 class Outputs(Device, Protocol):
     """The wires to the line. All are off when opened and when closed."""
 

@@ -47,14 +47,16 @@ class Station:
         unarmed_because: str = "",
         watchers: Watches | None = None,
         gate: Gate | None = None,
+        choose: Callable[[], None] | None = None,
     ) -> None:
         """inspector: None for a station without a valid model, which is never READY and says `unarmed_because`.
 
-        gate: of the shift check; None where no test pieces are wanted.
+        gate: of the shift check; None where no test pieces are wanted. choose: called at each part, may `use` another
+        model for it, and raises NotJudged where there is none.
         """
         self._trigger, self._camera, self._outputs = trigger, camera, outputs
         self._sink, self._clock, self._rules, self._model = sink, clock, rules, model
-        self._watchers, self._gate = watchers, gate
+        self._watchers, self._gate, self._choose = watchers, gate, choose
         if gate is not None:
             gate.use(model)
         self._sight = Sight(camera=camera, inspector=inspector, clock=clock, rules=rules)
@@ -215,6 +217,8 @@ class Station:
         self._outputs.set_ready(is_ready=False)
         self._outputs.set_busy(is_busy=True)
         part.step = Reason.INTERNAL
+        if self._choose is not None:
+            self._choose_for(part)
         seen = self._sight.see(part)
         part.record = with_seen(part.record, seen, judged_ns=self._clock.monotonic_ns())
         check_in_time(part, now_ns=self._clock.monotonic_ns(), by_ms=self._rules.judge_by_ms)
@@ -225,6 +229,16 @@ class Station:
         part.record = replace(part.record, output_ns=self._clock.monotonic_ns())
         # Switching may have taken its time; then FAULT replaces what is shown.
         check_in_time(part, now_ns=self._clock.monotonic_ns(), by_ms=self._rules.deadline_ms)
+
+    def _choose_for(self, part: Part) -> None:
+        """Another model perhaps, for this very part; it may not be ready for it."""
+        assert self._choose is not None
+        before = self._model
+        self._choose()
+        part.record = replace(part.record, model=self._model)
+        obstacle = self._trouble() if part.event.is_piece else self._obstacle()
+        if self._model != before and obstacle is not None:
+            raise NotJudged(Reason.NOT_READY, obstacle.why)
 
     def _admit(self, event: TriggerEvent) -> None:
         if event.is_piece:

@@ -95,6 +95,7 @@ class Bench:
         watchers: Watches | None = None,
         clock: Clock = CLOCK,
         gate: Gate | None = None,
+        choose: Callable[[], None] | None = None,
         **rules: float,
     ) -> None:
         self.inspector = inspector or FakeInspector()
@@ -114,6 +115,7 @@ class Bench:
             unarmed_because="" if is_armed else "there is no valid model: gone",
             watchers=watchers,
             gate=gate,
+            choose=choose,
         )
 
     def take(self, *, skipped: int = 0) -> Record:

@@ -11,7 +11,8 @@ import pytest
 from edge.__main__ import main
 from edge.archive import pack_arrays, unpack
 from edge.bundle import ARRAYS, NETWORK, decode
-from edge.commands.assembly import load_model, rules_of, trust_of
+from edge.commands.assembly import rules_of
+from edge.commands.loading import load_model, trust_of
 from edge.commands.managing import install
 from edge.config import StationConfig
 from edge.errors import BundleError

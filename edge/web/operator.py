@@ -31,7 +31,14 @@ class Operator:
 
     async def index(self, request: Request) -> Response:
         """The page itself, in the viewer's language."""
-        return self._site.page(request, "operator.html", has_check=self._site.config.shift_check is not None)
+        config = self._site.config
+        return self._site.page(
+            request,
+            "operator.html",
+            has_check=config.shift_check is not None,
+            programs=sorted(config.programs.items()),
+            is_chosen_here=config.program_lines is None,
+        )
 
     async def picture(self, request: Request) -> Response:
         """One part's picture."""
@@ -66,6 +73,15 @@ class Operator:
         who = self._site.guard.user(request).name
         return JSONResponse(await tell_and_log(self._site, who, what=f"shift check: {what}", command=command))
 
+    async def program(self, request: Request) -> Response:
+        """Another kind of parts comes next."""
+        wanted = (await form(request)).get("number", "")
+        if not wanted.isascii() or not wanted.isdigit() or len(wanted) > 3:
+            raise Refused(400, "refused.number")
+        who, number = self._site.guard.user(request).name, int(wanted)
+        told = await tell_and_log(self._site, who, what="program", command="program", new=wanted, number=number)
+        return JSONResponse(dict(told))
+
     async def _stream(self, after: int) -> AsyncIterator[str]:
         self._viewers += 1
         try:
@@ -87,5 +103,6 @@ def routes(site: Site) -> list[Route]:
         Route("/picture/{sequence:int}", room.picture),
         Route("/part/{sequence:int}/map", room.cell_map),
         Route("/shift-check", needs(Role.OPERATOR, room.check), methods=["POST"]),
+        Route("/program", needs(Role.OPERATOR, room.program), methods=["POST"]),
         Route("/counters/reset", needs(Role.OPERATOR, room.counters.reset), methods=["POST"]),
     ]

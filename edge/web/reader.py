@@ -66,6 +66,7 @@ class StationView:
     model_serial: int | None
     model_sha256: str
     check: Check | None = None
+    program: int | None = None
 
 
 class Reader:
@@ -190,4 +191,5 @@ def _station_view(beat: Beat | None) -> StationView:
         model_serial=beat.model_serial if beat else None,
         model_sha256=beat.model_sha256[:12] if beat else "",
         check=beat.check if beat else None,
+        program=beat.program if beat else None,
     )

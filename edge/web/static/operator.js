@@ -160,6 +160,8 @@ function showStation(state) {
   byId("model-name").textContent = state.model_serial === null
     ? word("no_model") : `${state.model_product} ${state.model_serial} · ${state.model_sha256}`;
   const why = state.is_alive && !WORKING.includes(phase) ? state.why || word("phase." + phase) : "";
+  const program = byId("program");
+  if (program !== null && document.activeElement !== program) program.value = String(state.program ?? "");
   showCheck(state.is_alive ? state.check : null);
   byId("trouble").hidden = !why || !byId("check").hidden;
   if (byId("why").textContent !== why) byId("why").textContent = why;
@@ -217,6 +219,12 @@ function enlarge(isEnlarged) {
 
 byId("reset")?.addEventListener("click", () => {
   send("/set-up/station", {what: "reset"}).catch((error) => { byId("why").textContent = error.message; });
+});
+byId("program")?.addEventListener("change", async (event) => {
+  const said = byId("program-trouble");
+  said.textContent = "";
+  try { await send("/program", {number: event.target.value}); } catch (error) { said.textContent = error.message; }
+  event.target.blur();
 });
 askCheck(byId("check-piece"), "piece");
 askCheck(byId("check-begin"), "begin");
