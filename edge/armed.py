@@ -6,6 +6,7 @@ from pathlib import Path
 from edge.bundle import Bundle
 from edge.errors import EdgeError
 from edge.inspection import Inspector
+from edge.kinds import AnyKind
 from edge.manifest import Manifest
 from edge.model_store import name_of
 from edge.moved_limit import check_limit, read_limit
@@ -16,7 +17,7 @@ from edge.record import ModelName
 class Armed:
     """An inspector with its model's name. why_not: why it may not judge, or why there is none."""
 
-    inspector: Inspector | None = None
+    inspector: Inspector | AnyKind | None = None
     model: ModelName | None = None
     manifest: Manifest | None = None
     why_not: str = ""

@@ -39,7 +39,8 @@ class Beside:
 
     def see(self, record: Record) -> None:
         """A part was judged; the candidate looks at it when there is time."""
-        if self._shadow is not None:
+        is_its_kind = record.model is None or record.model.product == self._version.product
+        if self._shadow is not None and is_its_kind:
             self._shadow.offer(record)
 
     def close(self) -> None:

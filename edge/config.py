@@ -5,10 +5,11 @@ Every fault is reported at once, each with its file and line. Relative paths are
 
 import difflib
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from edge.cameras import (
@@ -24,7 +25,7 @@ from edge.cameras import (
 from edge.errors import ConfigError
 from edge.picture_policy import Pictures, Quota
 from edge.settings import Strict
-from edge.wiring import Beat, Contradiction, GpioOutputs, GpioTrigger, Pulse, SimulatedOutputs
+from edge.wiring import Beat, Contradiction, GpioOutputs, GpioTrigger, ProgramLines, Pulse, SimulatedOutputs
 from edge.yaml_lines import Written, parse
 
 DEMO_BUNDLE, INSTALLED = "demo", "installed"
@@ -103,6 +104,38 @@ class Models(Strict):
     )
 
 
+PIECES = r"^(OK|NG( [^,]{1,64})?)(, *(OK|NG( [^,]{1,64})?)){1,19}$"
+
+
+class ShiftCheck(Strict):
+    """No part is taken before known test pieces were shown and judged as they must be."""
+
+    pieces: str = Field(
+        default="OK, NG", pattern=PIECES, description="in this order; NG may be followed by the label to be found"
+    )
+    after_start: bool = Field(default=True, description="due at each start of the core")
+    shifts: str | None = Field(default=None, pattern=SHIFTS, description="due when a shift begins, local time")
+    after_model: bool = Field(default=True, description="due for each model that has not passed it in this shift")
+
+    @model_validator(mode="after")
+    def _check_pieces(self) -> Self:
+        kinds = {piece.split()[0] for piece in self.pieces.split(",")}
+        if kinds != {"OK", "NG"}:
+            raise ValueError("pieces needs at least one OK and one NG")
+        if not self.after_start and self.shifts is None:
+            raise ValueError("it would never be due: write shifts, or after_start: true")
+        return self
+
+
+def _number(key: object) -> object:
+    """Keys come as they are written."""
+    return int(key) if isinstance(key, str) and re.fullmatch(r"[1-9][0-9]{0,2}", key) else key
+
+
+Number = Annotated[int, BeforeValidator(_number), Field(ge=1, le=255)]
+Product = Annotated[str, Field(min_length=1, max_length=64)]
+
+
 class StationConfig(Strict):
     """One station."""
 
@@ -112,6 +145,10 @@ class StationConfig(Strict):
         "the one that ships"
     )
     models: Models = Models()
+    programs: dict[Number, Product] = Field(
+        default={}, max_length=16, description="products of the kinds of parts that are inspected here, by number"
+    )
+    program_lines: ProgramLines | None = Field(default=None, description="GPIO lines that show each part's program")
     data: PathText = Field(description="folder for records and pictures; made if it is not there")
     deadline_ms: float = Field(default=500.0, ge=5, le=60_000, description="from trigger to outputs; later is FAULT")
     faults_until_halt: int = Field(default=5, ge=1, le=1000, description="in a row; then somebody must reset")
@@ -119,6 +156,7 @@ class StationConfig(Strict):
     camera: CameraConfig
     trigger: TriggerConfig
     outputs: OutputsConfig
+    shift_check: ShiftCheck | None = None
     records: Records = Records()
     watch: Watch = Watch()
     control: PathText | None = Field(
@@ -137,6 +175,7 @@ class StationConfig(Strict):
         if isinstance(trigger, CameraEventTrigger) and not isinstance(self.camera, WATCHED):
             words = f"the camera '{self.camera.driver}' does not run all the time, so nobody can look on"
             raise Contradiction(("trigger", "driver"), words)
+        self._check_programs()
         if not isinstance(trigger, GpioTrigger):
             return self
         wires = outputs.wires if isinstance(outputs, GpioOutputs) and outputs.chip == trigger.chip else {}
@@ -146,6 +185,27 @@ class StationConfig(Strict):
         if trigger.delay_ms >= self.deadline_ms:
             raise Contradiction(("trigger", "delay_ms"), f"no verdict can leave in {self.deadline_ms:g} ms after that")
         return self
+
+    def _check_programs(self) -> None:
+        """Each kind has a model of its own, and the program's lines are nobody else's."""
+        if self.programs and self.bundle != INSTALLED:
+            raise Contradiction(("programs",), f"they need 'bundle: {INSTALLED}'")
+        if len(set(self.programs.values())) < len(self.programs):
+            raise Contradiction(("programs",), "one product is there twice")
+        lines = self.program_lines
+        if lines is None:
+            return
+        if not self.programs:
+            raise Contradiction(("program_lines",), "there are no programs to choose: write 'programs:'")
+        if max(self.programs) >= 1 << len(lines.names):
+            words = f"{len(lines.names)} lines cannot show program {max(self.programs)}"
+            raise Contradiction(("program_lines", "lines"), words)
+        trigger, outputs = self.trigger, self.outputs
+        taken = {trigger.line} if isinstance(trigger, GpioTrigger) and trigger.chip == lines.chip else set()
+        if isinstance(outputs, GpioOutputs) and outputs.chip == lines.chip:
+            taken |= {wire.line for wire in outputs.wires.values()}
+        if len(set(lines.names)) < len(lines.names) or taken & set(lines.names):
+            raise Contradiction(("program_lines", "lines"), "each line is needed for itself alone")
 
     @property
     def control_path(self) -> Path:
@@ -237,6 +297,8 @@ def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
         "records": (Records, Pictures, Quota),
         "watch": (Watch,),
         "models": (Models,),
+        "shift_check": (ShiftCheck,),
+        "program_lines": (ProgramLines,),
         "web": (Web,),
     }
     section = str(location[0]) if len(location) > 1 else ""

@@ -29,8 +29,8 @@ REQUEST_TIMEOUT_S = 1.0
 MOST_CLIENTS = 8
 MODE = 0o660
 
-CommandName = Literal["trigger", "pause", "resume", "reset", "status"]
-SetUpName = Literal["limit", "wire", "look", "teach", "model"]
+CommandName = Literal["trigger", "pause", "resume", "reset", "status", "check", "piece"]
+SetUpName = Literal["limit", "wire", "look", "teach", "model", "program"]
 """Commands with arguments, for the page's set-up and for `edge model`."""
 AnyName = CommandName | SetUpName
 Answer = Mapping[str, object]

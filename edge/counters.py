@@ -16,7 +16,10 @@ COUNT = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """late, busy: those among the faults whose verdict came too late, and that came while another was judged."""
+    """Of the line's parts, not of test pieces.
+
+    late, busy: those among the faults whose verdict came too late, and that came while another was judged.
+    """
 
     ok: int = 0
     ng: int = 0
@@ -102,7 +105,7 @@ def _count(connection: sqlite3.Connection, *, since_ns: int, after: int) -> tupl
     counts = Counts(
         ok=found.get("OK", 0),
         ng=found.get("NG", 0),
-        fault=found.get("FAULT", 0),
+        fault=found.get("FAULT", 0) - found.get(Reason.TEST_PIECE.value, 0),
         late=found.get(Reason.LATE.value, 0),
         busy=found.get(Reason.TRIGGER_WHILE_BUSY.value, 0),
     )

@@ -8,15 +8,15 @@ import json
 import os
 import threading
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from edge.record import ModelName
-from edge.state import Phase, State
+from edge.state import Check, Phase, State
 
 FILE_NAME = "heartbeat.json"
 INTERVAL_S = 0.5
-SIZE_BYTES = 2048
+SIZE_BYTES = 4096
 LONGEST_WHY = 300
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -36,6 +36,8 @@ class Beat:
     model_product: str = ""
     model_serial: int | None = None
     model_sha256: str = ""
+    check: Check | None = None
+    program: int | None = None
 
     def is_alive(self, *, now_ns: int, stale_ms: float) -> bool:
         """False if the core is gone, or its line's loop hangs for longer than a part may take."""
@@ -48,9 +50,12 @@ class Beat:
 class Heartbeat:
     """Writes what the line last said of itself, in a thread of its own, from `start` to `close`."""
 
-    def __init__(self, folder: Path, *, station: str, deadline_ms: float, model: ModelName | None) -> None:
+    def __init__(
+        self, folder: Path, *, station: str, deadline_ms: float, model: ModelName | None, program: int | None = None
+    ) -> None:
+        """program: which one judges, on a station with several."""
         self._path = folder / FILE_NAME
-        self._station, self._deadline_ms, self._model = station, deadline_ms, model
+        self._station, self._deadline_ms, self._model, self._program = station, deadline_ms, model, program
         self._state = State(phase=Phase.PREOPERATIONAL, why="starting", sequence=0)
         self._line_ns = time.monotonic_ns()
         self._ending, self._news = threading.Event(), threading.Event()
@@ -62,14 +67,14 @@ class Heartbeat:
 
     def tick(self, state: State) -> None:
         """The line's loop has come round. What stands in its way, or no longer does, is written at once."""
-        is_news = state.why != self._state.why
+        is_news = (state.why, state.check) != (self._state.why, self._state.check)
         self._state, self._line_ns = state, time.monotonic_ns()
         if is_news:
             self._news.set()
 
-    def use(self, model: ModelName | None) -> None:
+    def use(self, model: ModelName | None, *, program: int | None = None) -> None:
         """Another model judges from now on."""
-        self._model = model
+        self._model, self._program = model, program
         self._news.set()
 
     def close(self) -> None:
@@ -103,8 +108,10 @@ class Heartbeat:
             model_product=model.product if model else "",
             model_serial=model.serial if model else None,
             model_sha256=model.sha256 if model else "",
+            check=_short(state.check),
+            program=self._program,
         )
-        content = json.dumps(asdict(beat)).encode()[:SIZE_BYTES].ljust(SIZE_BYTES)
+        content = json.dumps(asdict(beat), ensure_ascii=False).encode()[:SIZE_BYTES].ljust(SIZE_BYTES)
         try:
             descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o644)
             try:
@@ -115,11 +122,17 @@ class Heartbeat:
             return  # the page then says that it hears nothing, which is true
 
 
+def _short(check: Check | None) -> Check | None:
+    """As much of it as fits."""
+    return None if check is None else replace(check, last=check.last[:LONGEST_WHY], label=check.label[:64])
+
+
 def read_beat(folder: Path) -> Beat | None:
     """The last sign of life; None if there never was one, or it cannot be read."""
     try:
         found = json.loads((folder / FILE_NAME).read_bytes())
-        return Beat(**found)
+        check = found.pop("check", None)
+        return Beat(**found, check=Check(**check) if check else None)
     except (OSError, ValueError, TypeError):
         return None
 

@@ -69,11 +69,13 @@ class TriggerEvent:
     """A part has arrived. at_ns: monotonic time of the edge, from which the deadline runs.
 
     skipped: edges that came while nobody could take them. delay_ns: the exposure begins so much after the edge.
+    is_piece: a person has put a test piece there and said so; no trigger of a line ever says that.
     """
 
     at_ns: int
     skipped: int = 0
     delay_ns: int = 0
+    is_piece: bool = False
 
     @property
     def expose_from_ns(self) -> int:
@@ -94,6 +96,14 @@ class Trigger(Device, Protocol):
 
 class EndOfLine(Exception):  # noqa: N818 - the end of a simulated line is no error
     """A simulated line has no more parts. Real triggers never raise it."""
+
+
+class Lines(Device, Protocol):
+    """Wires from the line that show a number."""
+
+    def read(self) -> int:
+        """The number that they show now. Raises DeviceError."""
+        ...
 
 
 class Outputs(Device, Protocol):

@@ -23,11 +23,15 @@ PATIENCE_S = 6.0
 
 
 class ModelWish(Strict):
-    """serial: of the model to activate. may_be_older: a person has said that it may be below what ran here."""
+    """serial: of the model to activate. may_be_older: a person has said that it may be below what ran here.
+
+    program: whose models are meant, on a station with several.
+    """
 
     do: Literal["activate", "rollback", "shadow", "shadow_off", "status"]
     serial: int | None = Field(default=None, ge=0)
     may_be_older: bool = False
+    program: int = Field(default=0, ge=0, le=255)
 
 
 class ModelSwitch:

@@ -8,11 +8,11 @@ from edge.verdict import Outcome, Reason, Verdict
 LEAST_SHARE = 0.01  # of faults; a station that had none for a thousand parts may have one now
 NOT_ITS_OWN = frozenset(
     {
-        *(Reason.TRIGGER_WHILE_BUSY, Reason.NOT_READY, Reason.TRIGGER_FAILED, Reason.OUTPUT_FAILED),
+        *(Reason.TRIGGER_WHILE_BUSY, Reason.NOT_READY, Reason.TRIGGER_FAILED, Reason.OUTPUT_FAILED, Reason.TEST_PIECE),
         *(Reason.CAPTURE_FAILED, Reason.FRAME_BEFORE_TRIGGER, Reason.FRAME_FROZEN, Reason.EXPOSURE_DRIFTED),
     }
 )
-"""Faults that are the line's or a device's doing, whichever model judges."""
+"""Faults that are the line's, a device's or a person's doing, whichever model judges."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

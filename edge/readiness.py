@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from edge.state import Phase
 from edge.verdict import Outcome, Reason, Verdict
 
-UNCOUNTED = frozenset({Reason.TRIGGER_WHILE_BUSY, Reason.NOT_READY})  # the line's doing, not the station's
+UNCOUNTED = frozenset({Reason.TRIGGER_WHILE_BUSY, Reason.NOT_READY, Reason.TEST_PIECE})  # not the station's doing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +28,11 @@ class Readiness:
         self.is_paused = False
         self.sink_error = ""
 
-    def obstacle(self, *troubles: str | None) -> Obstacle | None:
-        """What stands in the way, None if nothing does. troubles: what others say of themselves at this moment."""
+    def obstacle(self, *troubles: str | None, unchecked: str = "") -> Obstacle | None:
+        """What stands in the way, None if nothing does. troubles: what others say of themselves at this moment.
+
+        unchecked: what the shift check wants, which matters only when all else is well.
+        """
         if self.halted_because:
             return Obstacle(phase=Phase.HALTED, why=self.halted_because)
         if self.unarmed_because:
@@ -37,7 +40,8 @@ class Readiness:
         for trouble in (self.sink_error, *troubles):
             if trouble:
                 return Obstacle(phase=Phase.ERROR, why=trouble)
-        return Obstacle(phase=Phase.PREOPERATIONAL, why="paused by a person") if self.is_paused else None
+        why = "paused by a person" if self.is_paused else unchecked
+        return Obstacle(phase=Phase.PREOPERATIONAL, why=why) if why else None
 
     def halt(self, why: str, *, needs_restart: bool) -> None:
         """Until `reset`, or for good where only a new process helps."""

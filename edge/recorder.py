@@ -49,7 +49,7 @@ class Recorder:
         self._queue: deque[Record] = deque()
         self._lost: list[int] = []
         self._trouble: str | None = None
-        self._accepted: Note | None = None
+        self._notes: list[Note] = []
         self._is_closing = False
         self._changed = threading.Condition()
         self._lock = lock_folder(folder)
@@ -88,8 +88,14 @@ class Recorder:
             return
         with self._changed:
             detail = f"the clock, at {_words(self._clock.wall_ns())}, was accepted after {_words(self._newest_wall_ns)}"
-            self._accepted = Note(kind="clock", detail=detail)
+            self._notes.append(Note(kind="clock", detail=detail))
             self._newest_wall_ns = self._clock.wall_ns()
+            self._changed.notify_all()
+
+    def note(self, kind: str, detail: str) -> None:
+        """Something that happened to the station goes into the journal, soon."""
+        with self._changed:
+            self._notes.append(Note(kind=kind, detail=detail))
             self._changed.notify_all()
 
     def begin(self, sequence: int) -> None:
@@ -158,17 +164,17 @@ class Recorder:
         while True:
             with self._changed:
                 self._changed.wait_for(self._has_work, LOOK_S)
-                batch, begun, lost, accepted = list(self._queue), self._begun, len(self._lost), self._accepted
-                if self._is_closing and not batch and begun == self._begun_on_disk and not lost and accepted is None:
+                batch, begun, lost, notes = list(self._queue), self._begun, len(self._lost), list(self._notes)
+                if self._is_closing and not batch and begun == self._begun_on_disk and not lost and not notes:
                     return
-            error = self._write(batch, begun, lost, accepted)
+            error = self._write(batch, begun, lost, notes)
             with self._changed:
                 self._trouble = error
                 if error is None:
                     for _ in batch:
                         self._queue.popleft()
                     del self._lost[:lost]
-                    self._accepted = None if self._accepted is accepted else self._accepted
+                    del self._notes[: len(notes)]
                     self._begun_on_disk = begun
                 self._changed.notify_all()
                 if error is not None:
@@ -177,16 +183,15 @@ class Recorder:
                     self._changed.wait_for(lambda: self._is_closing, RETRY_S)
 
     def _has_work(self) -> bool:
-        is_new = bool(self._queue or self._lost or self._accepted) or self._begun != self._begun_on_disk
+        is_new = bool(self._queue or self._lost or self._notes) or self._begun != self._begun_on_disk
         return is_new or self._trouble is not None or self._is_closing
 
-    def _write(self, batch: list[Record], begun: int, lost: int, accepted: Note | None) -> str | None:
+    def _write(self, batch: list[Record], begun: int, lost: int, notes: list[Note]) -> str | None:
         """One commit for everything that waits, or a look whether all is well; what went wrong, if anything did."""
-        notes = [accepted] if accepted else []
         if lost:
             numbers = self._lost[:lost]
             detail = f"parts {numbers[0]} to {numbers[-1]}: {lost} records were lost"
-            notes.append(Note(kind="lost", detail=detail))
+            notes = [*notes, Note(kind="lost", detail=detail)]
         if not self._writer.is_open:
             self._begin_anew()
         try:

@@ -23,15 +23,15 @@ from edge.interfaces import EmbedsMany
 from edge.pictures import decode_picture, read_picture
 from edge.record import ModelName
 from edge.truth import truths
-from edge.verdict import Verdict
+from edge.verdict import Reason, Verdict
 
 PARTS_AT_ONCE = 1024
 PASSED = "OK"  # as the records have it
-PARTS = """
+PARTS = f"""
     SELECT parts.sequence, triggered_ns, outcome, margin, models.sha256, models.map_sha256,
         map_rows, map_columns, levels
     FROM parts LEFT JOIN models ON models.number = parts.model LEFT JOIN maps USING (sequence)
-    WHERE parts.sequence BETWEEN ? AND ? ORDER BY parts.sequence LIMIT ?
+    WHERE parts.sequence BETWEEN ? AND ? AND reason != '{Reason.TEST_PIECE}' ORDER BY parts.sequence LIMIT ?
 """
 PICTURES = """
     SELECT jpeg, (SELECT path FROM pictures WHERE sequence = :sequence) AS path

@@ -94,6 +94,11 @@ class Bench:
             "teach": SetUpCommand(arguments=Teach, run=self.teach),
         }
 
+    @property
+    def is_teaching(self) -> bool:
+        """True while parts are only collected."""
+        return self._teacher is not None
+
     def use(self, armed: Armed) -> None:
         """Another model, from the next part on; to be called between two parts. Teaching goes on meanwhile."""
         self._armed = armed
@@ -108,8 +113,8 @@ class Bench:
     def limit(self, wish: MoveLimit) -> Answer:
         """Where the limit is, after moving it if that was asked for: on the disk first, then for the next part."""
         manifest, inspector, model = self._armed.manifest, self._armed.inspector, self._armed.model
-        if manifest is None or inspector is None or model is None:
-            raise DeviceUnavailable("there is no valid model, so there is no limit")
+        if manifest is None or model is None or not isinstance(inspector, Inspector):
+            raise DeviceUnavailable("there is no valid model, or each of several kinds has its own: no limit to move")
         calibrated = manifest.limit.calibrated
         if wish.limit is not None or wish.is_calibrated:
             limit = calibrated if wish.limit is None else wish.limit

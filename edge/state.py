@@ -15,10 +15,31 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """What the shift check wants next: test piece number `piece` of `pieces`, and how it must be judged.
+
+    last: what came of the piece before, one sentence, "" for none. last_outcome: as it was judged. is_failed: not as
+    it must be, so that the check began again.
+    """
+
+    piece: int
+    pieces: int
+    outcome: str
+    label: str = ""
+    last: str = ""
+    last_outcome: str = ""
+    is_failed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """Phase, why if it takes no parts, the last part's number, and how many came while it was busy since the start."""
+    """Phase, why if it takes no parts, the last part's number, and how many came while it was busy since the start.
+
+    check: the shift check, while it keeps the station from being READY.
+    """
 
     phase: Phase
     why: str
     sequence: int
     busy_triggers: int = 0
+    check: Check | None = None

@@ -10,19 +10,21 @@ wires are free to say so.
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
 
 from edge.arrivals import arrived, ask_trigger, verdicts_on_skipped
 from edge.attempt import attempt
-from edge.errors import NotJudged
+from edge.errors import DeviceUnavailable, NotJudged
 from edge.frame import Frame
 from edge.interfaces import Camera, Clock, EndOfLine, Outputs, RecordSink, Trigger, TriggerEvent, Watches
 from edge.readiness import Obstacle, Readiness
 from edge.record import ModelName, Record
+from edge.shift_check import Gate
 from edge.sight import Inspects, Sight
 from edge.state import Phase, State
 from edge.takt import Part, StationRules, check_in_time, with_failure, with_seen
-from edge.verdict import Outcome, Reason
+from edge.verdict import Outcome, Reason, fault
 
 log = logging.getLogger(__name__)
 
@@ -44,17 +46,26 @@ class Station:
         first_sequence: int = 1,
         unarmed_because: str = "",
         watchers: Watches | None = None,
+        gate: Gate | None = None,
+        choose: Callable[[], None] | None = None,
     ) -> None:
-        """inspector: None for a station without a valid model, which is never READY and says `unarmed_because`."""
+        """inspector: None for a station without a valid model, which is never READY and says `unarmed_because`.
+
+        gate: of the shift check; None where no test pieces are wanted. choose: called at each part, may `use` another
+        model for it, and raises NotJudged where there is none.
+        """
         self._trigger, self._camera, self._outputs = trigger, camera, outputs
         self._sink, self._clock, self._rules, self._model = sink, clock, rules, model
-        self._watchers = watchers
+        self._watchers, self._gate, self._choose = watchers, gate, choose
+        if gate is not None:
+            gate.use(model)
         self._sight = Sight(camera=camera, inspector=inspector, clock=clock, rules=rules)
         self._sequence = first_sequence - 1
         why = "" if inspector else unarmed_because or "there is no model"
         self._readiness = Readiness(faults_until_halt=rules.faults_until_halt, unarmed_because=why)
         self._ready_since_ns: int | None = None
         self._early: TriggerEvent | Exception | None = None
+        self._piece: Future[Record] | None = None
         self._phase = Phase.PREOPERATIONAL
         self.busy_triggers = 0
 
@@ -63,7 +74,8 @@ class Station:
         """What the station is doing, and why it takes no parts."""
         obstacle = self._obstacle()
         why = obstacle.why if obstacle else ""
-        return State(phase=self._phase, why=why, sequence=self._sequence, busy_triggers=self.busy_triggers)
+        check = self._gate.check if self._gate else None
+        return State(phase=self._phase, why=why, sequence=self._sequence, busy_triggers=self.busy_triggers, check=check)
 
     @property
     def needs_restart(self) -> bool:
@@ -98,6 +110,8 @@ class Station:
         if not self.is_shown(timeout_ms):
             return None
         early, self._early = self._early, None
+        if early is None and self._piece is not None:
+            return TriggerEvent(at_ns=self._clock.monotonic_ns(), is_piece=True)
         found = early or ask_trigger(self._trigger, self._clock, timeout_ms=timeout_ms)
         if isinstance(found, EndOfLine):
             raise found
@@ -138,8 +152,31 @@ class Station:
         """True while a person wants no parts to come."""
         return self._readiness.is_paused
 
+    def show_piece(self) -> "Future[Record]":
+        """Between parts: a test piece lies in the fixture, and is judged next.
+
+        What it leads to on the wires is FAULT, whatever it is: a part that lay there by mistake does not pass.
+        Raises DeviceUnavailable if none can be judged now.
+        """
+        if self._gate is None or self._gate.check is None:
+            raise DeviceUnavailable("no test piece is wanted now: say `edge tell check` first")
+        if self._piece is not None:
+            raise DeviceUnavailable("the test piece before is being judged")
+        if (obstacle := self._trouble()) is not None:
+            raise DeviceUnavailable(f"no test piece can be judged: {obstacle.why}")
+        self._piece = Future()
+        return self._piece
+
+    def want_check(self) -> None:
+        """Between parts: no part more before a shift check. Raises DeviceUnavailable where none is configured."""
+        if self._gate is None:
+            raise DeviceUnavailable("this station has no shift check: write 'shift_check:' into its configuration")
+        self._gate.shut()
+
     def use(self, inspector: Inspects | None, *, model: ModelName | None, unarmed_because: str = "") -> None:
         """Between parts: have the next ones judged by somebody else; None needs a reason. model: for their records."""
+        if self._gate is not None:
+            self._gate.use(model)
         self._sight.inspector, self._model = inspector, model
         self._readiness.unarmed_because = unarmed_because
 
@@ -180,16 +217,34 @@ class Station:
         self._outputs.set_ready(is_ready=False)
         self._outputs.set_busy(is_busy=True)
         part.step = Reason.INTERNAL
+        if self._choose is not None:
+            self._choose_for(part)
         seen = self._sight.see(part)
         part.record = with_seen(part.record, seen, judged_ns=self._clock.monotonic_ns())
         check_in_time(part, now_ns=self._clock.monotonic_ns(), by_ms=self._rules.judge_by_ms)
+        if part.event.is_piece:  # from here on its verdict is FAULT, on the wires and in the records
+            part.found, part.record = part.record.verdict, replace(part.record, verdict=fault(Reason.TEST_PIECE))
         part.step = Reason.OUTPUT_FAILED
         self._outputs.apply(part.record.verdict.outcome)
         part.record = replace(part.record, output_ns=self._clock.monotonic_ns())
         # Switching may have taken its time; then FAULT replaces what is shown.
         check_in_time(part, now_ns=self._clock.monotonic_ns(), by_ms=self._rules.deadline_ms)
 
+    def _choose_for(self, part: Part) -> None:
+        """Another model perhaps, for this very part; it may not be ready for it."""
+        assert self._choose is not None
+        before = self._model
+        self._choose()
+        part.record = replace(part.record, model=self._model)
+        obstacle = self._trouble() if part.event.is_piece else self._obstacle()
+        if self._model != before and obstacle is not None:
+            raise NotJudged(Reason.NOT_READY, obstacle.why)
+
     def _admit(self, event: TriggerEvent) -> None:
+        if event.is_piece:
+            if (trouble := self._trouble()) is not None:
+                raise NotJudged(Reason.NOT_READY, trouble.why)
+            return
         if self._ready_since_ns is not None and event.at_ns >= self._ready_since_ns:
             return
         obstacle = self._obstacle()
@@ -228,10 +283,22 @@ class Station:
     def _finish(self, part: Part) -> Record:
         attempt(lambda: self._outputs.set_busy(is_busy=False))
         part.record = replace(part.record, stages_ms=tuple(part.stages_ms))
+        if part.event.is_piece:
+            attempt(lambda: self._count_piece(part))
         self._keep(part.record)
         if why := self._readiness.count(part.record.verdict):
             self.halt(why)
+        if part.event.is_piece and self._piece is not None:
+            self._piece.set_result(part.record)
+            self._piece = None
         return part.record
+
+    def _count_piece(self, part: Part) -> None:
+        """Whether it was judged as it must be; whatever came after the judgement, such as being late, counts."""
+        assert self._gate is not None
+        said = part.record.verdict
+        found = part.found if part.found is not None and said.reason is Reason.TEST_PIECE else said
+        part.record = replace(part.record, verdict=self._gate.judged(found, sequence=part.record.sequence))
 
     def _new_part(self, event: TriggerEvent) -> Part:
         self._sequence += 1
@@ -247,6 +314,10 @@ class Station:
             self._readiness.sink_error = f"records cannot be kept: {error}"
 
     def _obstacle(self) -> Obstacle | None:
+        return self._trouble() or self._readiness.obstacle(unchecked=self._gate.why if self._gate else "")
+
+    def _trouble(self) -> Obstacle | None:
+        """What stands in the way of any part, be it a test piece."""
         overdue = f"part {number} is overdue" if (number := self._sight.overdue_part) else None
         watched = self._watchers.trouble if self._watchers else None
         return self._readiness.obstacle(overdue, self._camera.trouble, self._sink.trouble, watched)

@@ -7,6 +7,7 @@ from edge.errors import EdgeError, NotJudged
 from edge.frame import Frame
 from edge.inspection import Inspection
 from edge.interfaces import TriggerEvent
+from edge.kinds import KindInspection
 from edge.record import Record
 from edge.verdict import Outcome, Reason, Verdict, fault
 
@@ -31,12 +32,16 @@ class StationRules:
 
 @dataclass(slots=True, kw_only=True)
 class Part:
-    """A part on its way. step: what an unexpected error now would mean. stages_ms: what has taken how long so far."""
+    """A part on its way. step: what an unexpected error now would mean. stages_ms: what has taken how long so far.
+
+    found: of a test piece, as it was judged.
+    """
 
     record: Record
     event: TriggerEvent
     step: Reason = Reason.INTERNAL
     stages_ms: list[tuple[str, float]] = field(default_factory=list)
+    found: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,11 +59,12 @@ def stages_of(inspection: Inspection) -> list[tuple[str, float]]:
 
 
 def with_seen(record: Record, seen: Seen, *, judged_ns: int) -> Record:
-    """The record with everything that the inspection gave."""
+    """The record with everything that the inspection gave, and the model that gave it."""
     inspection = seen.inspection
     return replace(
         record,
         verdict=inspection.verdict,
+        model=inspection.model if isinstance(inspection, KindInspection) else record.model,
         exposed_ns=seen.frame.exposed_at_ns,
         judged_ns=judged_ns,
         source=seen.frame.source,

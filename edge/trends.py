@@ -122,7 +122,7 @@ class _Sums:
             ended_s=began_s + width_s,
             ok=self._counts.get("OK", 0),
             ng=self._counts.get("NG", 0),
-            fault=self._counts.get("FAULT", 0),
+            fault=self._counts.get("FAULT", 0) - self._counts.get(Reason.TEST_PIECE.value, 0),
             late=self._counts.get(Reason.LATE.value, 0),
             busy=self._counts.get(Reason.TRIGGER_WHILE_BUSY.value, 0),
             first=self._first,

@@ -36,6 +36,7 @@ class Reason(StrEnum):
     NOT_READY = "station not ready"
     TRIGGER_FAILED = "trigger failed"
     OUTPUT_FAILED = "outputs failed"
+    TEST_PIECE = "test piece"
     INTERNAL = "internal error"
 
 

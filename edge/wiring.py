@@ -54,6 +54,23 @@ class GpioTrigger(Strict):
     delay_ms: float = Field(default=0.0, ge=0, le=60_000, description="between the edge and the exposure")
 
 
+class ProgramLines(Strict):
+    """The number of a part's program, in binary: the first line is worth 1, the next 2, then 4."""
+
+    chip: Chip = Field(default=RASPBERRY_PI_4, description="label of the GPIO chip, or its path")
+    lines: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,30}( [A-Za-z0-9][A-Za-z0-9_.:/-]{0,30}){0,7}$",
+        description="names of the lines, the one that is worth 1 first",
+    )
+    pull: Literal["up", "down", "none"] = "none"
+    active_low: bool = Field(default=False, description="true: a low pin counts")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The lines, the one that is worth 1 first."""
+        return tuple(self.lines.split())
+
+
 class GpioOutputs(Strict):
     """Wires to a real line. Every one but `ok` may be left out."""
 

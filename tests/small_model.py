@@ -1,5 +1,6 @@
 """A model small enough to be taken apart thousands of times: 9x12 cells, 16 hidden units, never trained."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import cv2
@@ -23,6 +24,7 @@ from training.network import EmbeddingNet
 from training.registration import place_good_parts
 from training.unit_space import median_picture, unit_space
 
+PRODUCT, MIRRORED = "small connector", "mirrored connector"
 WIDTH_PX, HEIGHT_PX = 128, 96
 GOOD_PARTS = 16
 SETTINGS = MapSettings(
@@ -49,8 +51,15 @@ def small_frame(part: int, defect: Defect | None = None) -> Frame:
     return Frame(pixels=pixels.astype(np.uint8), source=f"part {part}")
 
 
-def build_small_model() -> Small:
-    frames = [small_frame(part) for part in range(GOOD_PARTS)]
+def small_mirrored(part: int) -> Frame:
+    """The same part for a mirrored line: another kind."""
+    frame = small_frame(part)
+    return Frame(pixels=np.ascontiguousarray(frame.pixels[:, ::-1]), source=f"{frame.source}, mirrored")
+
+
+def build_small_model(kind: Callable[[int], Frame] = small_frame, *, product: str = PRODUCT) -> Small:
+    """kind: makes the good parts."""
+    frames = [kind(part) for part in range(GOOD_PARTS)]
     placer, placed = place_good_parts(frames, SETTINGS)
     pictures = [part.pixels for part in placed]
     examples = cell_examples(pictures, placer, np.random.default_rng(0))
@@ -60,7 +69,7 @@ def build_small_model() -> Small:
     network = to_onnx(EmbeddingNet(SETTINGS.grid, (16,)).eval())
     embedder = OnnxEmbedder(network, cells=SETTINGS.grid.cells)
     draft = Bundle(
-        manifest=_manifest([grey_of(picture) for picture in pictures]),
+        manifest=_manifest([grey_of(picture) for picture in pictures], product),
         network=network,
         references=unit_space(pictures, SETTINGS, median_picture(pictures)),
         cells=standardised(function, values),
@@ -76,11 +85,9 @@ def build_small_model() -> Small:
         update={"distance": 1.5 * max(distances), "calibrated": 1.5 * max(distances)}
     )
     draft = replace(draft, manifest=draft.manifest.model_copy(update={"limit": limit}))
-    raw = _with_golden(draft, Inspector(draft, embedder))
+    raw = _with_golden(draft, Inspector(draft, embedder), kind)
     bundle = decode(raw)
-    return Small(
-        raw=raw, bundle=bundle, inspector=Inspector(bundle, embedder), frames=frames, unseen=small_frame(GOOD_PARTS)
-    )
+    return Small(raw=raw, bundle=bundle, inspector=Inspector(bundle, embedder), frames=frames, unseen=kind(GOOD_PARTS))
 
 
 def spoilt(frame: Frame) -> Frame:
@@ -90,11 +97,12 @@ def spoilt(frame: Frame) -> Frame:
     return Frame(pixels=pixels, source=f"{frame.source}, spoilt")
 
 
-def _with_golden(draft: Bundle, inspector: Inspector) -> bytes:
+def _with_golden(draft: Bundle, inspector: Inspector, kind: Callable[[int], Frame]) -> bytes:
+    missing = small_frame(1, Defect(kind=DefectKind.MISSING, pin="52", amount=1.0))
     frames = [
-        small_frame(0),
-        small_frame(1, Defect(kind=DefectKind.MISSING, pin="52", amount=1.0)),
-        spoilt(small_frame(2)),
+        kind(0),
+        missing if kind is small_frame else kind(1),
+        spoilt(kind(2)),
     ]
     results, golden = [], []
     for number, frame in enumerate(frames):
@@ -122,9 +130,9 @@ def _distance(inspector: Inspector, frame: Frame) -> float:
     return distance
 
 
-def _manifest(greys: list[np.ndarray]) -> Manifest:
+def _manifest(greys: list[np.ndarray], product: str) -> Manifest:
     return Manifest(
-        product="small connector",
+        product=product,
         serial=7,
         frame=FrameFormat(width=WIDTH_PX, height=HEIGHT_PX, is_colour=True),
         map=SETTINGS,

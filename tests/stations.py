@@ -15,6 +15,7 @@ from edge.inspection import Inspection, StageTimes
 from edge.interfaces import Clock, Trigger, TriggerEvent, Watches
 from edge.placing import WorkingPicture
 from edge.record import ModelName, Record
+from edge.shift_check import Gate
 from edge.station import Station
 from edge.takt import StationRules
 from edge.verdict import Outcome, Reason, Verdict, fault
@@ -93,6 +94,8 @@ class Bench:
         is_armed: bool = True,
         watchers: Watches | None = None,
         clock: Clock = CLOCK,
+        gate: Gate | None = None,
+        choose: Callable[[], None] | None = None,
         **rules: float,
     ) -> None:
         self.inspector = inspector or FakeInspector()
@@ -111,6 +114,8 @@ class Bench:
             model=MODEL,
             unarmed_because="" if is_armed else "there is no valid model: gone",
             watchers=watchers,
+            gate=gate,
+            choose=choose,
         )
 
     def take(self, *, skipped: int = 0) -> Record:

@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 
 from edge.__main__ import main
-from edge.commands.assembly import demo_bundle_path
 from edge.commands.check import SILENT_MS
+from edge.commands.loading import demo_bundle_path
 from edge.commands.tally import Tally
 from edge.control import ask
 from edge.drivers.connector import Defect, DefectKind, render

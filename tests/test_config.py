@@ -45,27 +45,31 @@ def variants_in_comments() -> list[dict[str, object]]:
     lines = [line.removeprefix("#").removeprefix(" ") for line in SHIPPED.read_text().splitlines() if line[:1] == "#"]
     found: list[list[str]] = []
     for line in lines:
-        if line in ("camera:", "trigger:", "outputs:"):
+        if line in ("camera:", "trigger:", "outputs:", "shift_check:", "program_lines:"):
             found.append([line])
         elif line.startswith("  ") and found:
             found[-1].append(line)
     return [yaml.safe_load("\n".join(section)) for section in found]
 
 
-@pytest.mark.parametrize("variant", variants_in_comments(), ids=lambda variant: next(iter(variant.values()))["driver"])
+@pytest.mark.parametrize(
+    "variant", variants_in_comments(), ids=lambda variant: next(iter(variant.values())).get("driver", "")
+)
 def test_every_variant_in_the_shipped_comments_is_valid_and_names_every_key(
     variant: dict[str, dict[str, object]],
 ) -> None:
     base = yaml.safe_load(GOOD) | {
         "camera": {"driver": "v4l2", "device": "/dev/video0", "width_px": 64, "height_px": 64}
     }
+    if "program_lines" in variant:
+        base |= {"bundle": "installed", "programs": {1: "bracket"}}
     config = parse_config(yaml.safe_dump(base | variant).encode(), name="x")
     ((section, written),) = variant.items()
     assert set(written) == set(type(getattr(config, section)).model_fields)
 
 
 def test_variants_show_every_camera_and_trigger_that_can_be_chosen() -> None:
-    shown = {values["driver"] for variant in variants_in_comments() for values in variant.values()}
+    shown = {values.get("driver") for variant in variants_in_comments() for values in variant.values()}
     assert shown >= {"picamera", "v4l2", "passing", "camera_event", "gpio"}
 
 

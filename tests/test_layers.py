@@ -30,7 +30,7 @@ VALUES = [
 ]
 RULES = [
     *("alignment", "archive", "bundle", "camera_event", "control_charts", "inspection", "judge", "manifest"),
-    *("network_form", "seal", "probation"),
+    *("network_form", "seal", "probation", "kinds"),
     *("placing", "pose", "pose_search", "pose_trimmed", "preprocess", "quality", "scoring", "variables"),
 ]
 INTERFACES = ["interfaces", "priority"]
@@ -76,7 +76,7 @@ SHELL = [
     ),
     *("grain", "limit_effect", "export", "moved_limit", "live", "teaching", "set_up", "training_folder"),
     *("usual_range", "trust", "slots", "child_process", "receive", "armed", "model_start", "model_switch"),
-    *("shadow", "model_trial", "spool", "truth", "beside"),
+    *("shadow", "model_trial", "spool", "truth", "beside", "shift_check", "programs"),
 ]
 FACES = ["__init__", "__main__", "commands", "web"]
 LAYERS = {

@@ -8,7 +8,7 @@ import pytest
 
 from edge.armed import Armed
 from edge.beside import MOST_LISTED, WRITE_S, shadow_file
-from edge.commands.assembly import arm_version
+from edge.commands.loading import arm_version
 from edge.commands.managing import switch
 from edge.config import StationConfig
 from edge.corrections import Judgement, PartName, correct
@@ -163,7 +163,7 @@ def test_a_candidate_that_cannot_judge_any_more_does_not_keep_the_station_from_i
             raise error
         return arm_version(config, version)
 
-    monkeypatch.setattr("edge.commands.assembly.arm_version", arm)
+    monkeypatch.setattr("edge.commands.loading.arm_version", arm)
     with running(site.config):
         run_parts(site.config, 2)
     assert f"nothing judges beside: {error}" in caplog.text

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.commands.assembly import load_model
+from edge.commands.loading import load_model
 from edge.config import StationConfig
 from edge.slots import Slots
 from tests.power_cuts import DONE, KILLED, run_cut

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from edge.armed import Armed
-from edge.commands.assembly import arm_version, load_model
+from edge.commands.loading import arm_version, load_model
 from edge.commands.managing import switch
 from edge.config import StationConfig
 from edge.errors import BundleError

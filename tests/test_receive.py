@@ -11,7 +11,8 @@ import pytest
 from edge.__main__ import main
 from edge.archive import pack_arrays, unpack
 from edge.bundle import ARRAYS, NETWORK, decode
-from edge.commands.assembly import load_model, rules_of, trust_of
+from edge.commands.assembly import rules_of
+from edge.commands.loading import load_model, trust_of
 from edge.commands.managing import install
 from edge.config import StationConfig
 from edge.errors import BundleError
@@ -63,6 +64,7 @@ def test_every_attack_leaves_the_station_as_it_was(config: StationConfig, small_
     for attack in attacks(small_model.raw):
         sentence = refused(config, lambda raw=attack.raw: take(config, raw))  # type: ignore[misc]
         assert attack.words in sentence, attack.name
+        print(f"{attack.name:40} {sentence}")
     assert load_model(config).why_not == ""
 
 
@@ -202,6 +204,26 @@ def test_a_network_that_must_not_run_is_refused(config: StationConfig, small_mod
     assert name == "weights elsewhere"
     with pytest.raises(BundleError, match=words):
         in_child(config, sealed(changed(small_model.raw, {NETWORK: network})))
+
+
+def test_what_only_its_own_process_finds_leaves_the_station_as_it_was_too(
+    config: StationConfig, small_model: Small, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The whole installation, with its process: other golden results, networks that must not run, too slow."""
+    embeddings = np.stack([part.embedding for part in small_model.bundle.golden]) * np.float32(1.01)
+    sent = {"golden mismatch": spoilt_golden(changed(small_model.raw, serial=9), golden_embeddings=embeddings)}
+    for name, network, _ in network_attacks(small_model.bundle.network):
+        sent[name] = changed(small_model.raw, {NETWORK: network}, serial=9)
+    sent["too slow"] = changed(small_model.raw, serial=9)
+    for name, raw in sent.items():
+        monkeypatch.setattr(
+            "edge.commands.managing.budget_of", lambda *_, name=name: 0.01 if name == "too slow" else 1e9
+        )
+        path = send(tmp_path, sealed(raw), "attack")
+        sentence = refused(config, lambda path=path: install(config, path))  # type: ignore[misc]
+        print(f"{name:40} {sentence}")
+        assert sentence.startswith("self-test: ")
+    assert load_model(config).why_not == ""
 
 
 def test_a_process_that_dies_or_hangs_takes_nothing_with_it(

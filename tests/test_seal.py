@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from edge.archive import unpack
 from edge.bundle import NETWORK, decode
-from edge.commands.assembly import load_model, station_model
+from edge.commands.loading import load_model, station_model
 from edge.config import load_config
 from edge.errors import BundleError, ModelError
 from edge.model_store import read_bundle

@@ -9,36 +9,32 @@ from pathlib import Path
 from types import FrameType
 from typing import cast
 
-from edge.armed import Armed, with_limit
-from edge.bundle import Bundle
-from edge.config import DEMO_BUNDLE, INSTALLED, StationConfig
-from edge.control import Answer, Control, PlainCommands, SetUpCommands
+from edge.armed import Armed
+from edge.commands.loading import bundle_path as bundle_path
+from edge.commands.loading import load_inspector as load_inspector
+from edge.commands.loading import slots_of
+from edge.commands.programs import keepers_of, load_programs, model_commands
+from edge.config import INSTALLED, StationConfig
+from edge.control import Answer, Control, PlainCommands
 from edge.daemon import Daemon
-from edge.drivers import open_camera, open_embedder, open_outputs, open_trigger
+from edge.drivers import open_camera, open_outputs, open_program_lines, open_trigger
 from edge.drivers.clock import SystemClock
-from edge.errors import BundleError, ModelError
+from edge.errors import BundleError
 from edge.heartbeat import Heartbeat
-from edge.inspection import Inspector
-from edge.interfaces import Camera, Outputs
-from edge.model_start import begin, ended_in_order
-from edge.model_store import arm, read_bundle
-from edge.model_switch import ModelSwitch
-from edge.model_trial import TrialKeeper
+from edge.interfaces import Camera, Clock, Outputs
+from edge.model_start import ended_in_order
 from edge.notify import Notifier
-from edge.receive import installed, read_version, version_of
+from edge.programs import ProgramSwitch
 from edge.record import Record
 from edge.recorder import Recorder
 from edge.remote import Fires, commands_of
 from edge.set_up import Bench, Switches
-from edge.slots import Slots, Version
+from edge.shift_check import Gate, rounds_before
 from edge.station import Station
 from edge.takt import StationRules
-from edge.trust import Trust, Vouched, read_vouched
 from edge.watchers import watchers_of
 
 log = logging.getLogger(__name__)
-
-PACKAGE = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +62,12 @@ def assemble(
     error: the station stays up without READY and says why.
     """
     clock, folder = SystemClock(), Path(config.data)
-    armed = load_model(config)
-    slots = Slots(folder)
-    trials = TrialKeeper(slots, folder, arm=lambda version: arm_version(config, version))
+    programs, keepers = load_programs(config), keepers_of(config)
+    armed = programs.current
     with ExitStack() as stack:
-        stack.callback(trials.close)
+        for keeper in keepers.values():
+            stack.callback(keeper.close)
+            on_record = keeper.before(on_record)
         recorder = stack.enter_context(
             Recorder(
                 folder,
@@ -95,19 +92,25 @@ def assemble(
             first_sequence=recorder.next_sequence,
             unarmed_because=armed.why_not,
             watchers=watchers,
+            gate=_gate(config, recorder, clock),
+            choose=(lambda: chooser.at_trigger()) if config.program_lines else None,
         )
         stack.callback(station.close)
-        heartbeat = Heartbeat(folder, station=config.station, deadline_ms=config.deadline_ms, model=armed.model)
+        heartbeat = Heartbeat(
+            folder,
+            station=config.station,
+            deadline_ms=config.deadline_ms,
+            model=armed.model,
+            program=programs.number if config.programs else None,
+        )
         stack.callback(heartbeat.close)
         daemon = Daemon(
             station=station,
             heartbeat=heartbeat,
             notifier=notifier,
-            on_record=trials.before(on_record),
+            on_record=on_record,
             ends_when_halted=ends_when_halted,
         )
-        fires = cast(Fires, trigger) if config.trigger.driver == "software" else None
-        commands = commands_of(daemon, station, trigger=fires, deadline_ms=config.deadline_ms)
         bench = Bench(
             daemon,
             station,
@@ -116,36 +119,37 @@ def assemble(
             data=folder,
             armed=armed,
         )
-        models = _models(config, slots, trials, daemon, bench, heartbeat) if config.bundle == INSTALLED else {}
+        fires = cast(Fires, trigger) if config.trigger.driver == "software" else None
+        commands = commands_of(
+            daemon,
+            station,
+            trigger=fires,
+            deadline_ms=config.deadline_ms,
+            is_teaching=lambda: bench.is_teaching,
+        )
+
+        def use(armed: Armed) -> None:
+            bench.use(armed)
+            heartbeat.use(armed.model, program=programs.number if config.programs else None)
+
+        lines = stack.enter_context(open_program_lines(config.program_lines)) if config.program_lines else None
+        chooser = ProgramSwitch(daemon, programs, use=use, data=folder, read_lines=lines.read if lines else None)
+        models = model_commands(config, keepers, daemon, programs, use) if config.bundle == INSTALLED else {}
         commands = _with_clock(commands, recorder)
-        stack.enter_context(Control(config.control_path, {**commands, **bench.commands(), **models}))
+        rest = {**bench.commands(), **models, **(chooser.commands() if config.programs else {})}
+        stack.enter_context(Control(config.control_path, {**commands, **rest}))
         yield Appliance(daemon=daemon, station=station, camera=camera, outputs=outputs, recorder=recorder)
     if config.bundle == INSTALLED:
-        with suppress(BundleError):  # then this start counts, and one too many only costs a new model its place
-            ended_in_order(slots)
+        for number in keepers:
+            with suppress(BundleError):  # then this start counts, and one too many only costs a new model its place
+                ended_in_order(slots_of(config, number))
 
 
-def _models(
-    config: StationConfig, slots: Slots, trials: TrialKeeper, daemon: Daemon, bench: Bench, heartbeat: Heartbeat
-) -> SetUpCommands:
-    """What changes the model while the station runs; a probation that a restart has interrupted begins anew."""
-
-    def use(armed: Armed) -> None:
-        bench.use(armed)
-        heartbeat.use(armed.model)
-
-    switch = ModelSwitch(
-        daemon,
-        slots,
-        find=lambda serial: find_version(config, serial),
-        arm=lambda version: arm_version(config, version),
-        use=use,
-        trials=trials,
-        probation_parts=config.models.probation_parts,
-    )
-    with suppress(BundleError):  # unreadable slots: the station is not READY and says so
-        trials.begin(switch.change)
-    return switch.commands()
+def _gate(config: StationConfig, recorder: Recorder, clock: Clock) -> Gate | None:
+    """Of the shift check, where one is wanted."""
+    if config.shift_check is None:
+        return None
+    return Gate(config.shift_check, clock=clock, journal=recorder.note, passed=rounds_before(Path(config.data)))
 
 
 def _with_clock(commands: PlainCommands, recorder: Recorder) -> PlainCommands:
@@ -169,60 +173,6 @@ def ended_by_signals(stop: Callable[[int, FrameType | None], object]) -> Iterato
             signal.signal(number, handler)
 
 
-def load_model(config: StationConfig) -> Armed:
-    """The model to start with, armed, or why it cannot be."""
-    try:
-        if config.bundle == INSTALLED:
-            return begin(Slots(Path(config.data)), lambda version: arm_version(config, version))
-        return _armed(config, station_model(config))
-    except (BundleError, ModelError) as error:
-        log.error("there is no valid model: %s", error)  # noqa: TRY400 - one plain line
-        return Armed(why_not=f"there is no valid model: {error}")
-
-
-def arm_version(config: StationConfig, version: Version) -> Armed:
-    """One of the installed models, looked at as if it had just come, and armed. Raises BundleError or ModelError."""
-    return _armed(config, read_version(Slots(Path(config.data)), trust_of(config), version))
-
-
-def find_version(config: StationConfig, serial: int) -> Version:
-    """The installed model of a serial. Raises BundleError if there is none."""
-    slots = Slots(Path(config.data))
-    version = slots.of_serial(serial)
-    if version is None:
-        there = ", ".join(str(kept) for kept in sorted(slots.serials().values())) or "none"
-        raise BundleError(f"there is no model with serial {serial} on this station; there are: {there}")
-    return version_of(read_vouched(slots.path_of(version), trust_of(config)).bundle)
-
-
-def _armed(config: StationConfig, found: Vouched) -> Armed:
-    inspector = arm(found.bundle, open_embedder(found.bundle))
-    return with_limit(found.bundle, inspector, data=Path(config.data))
-
-
-def load_inspector(path: Path) -> tuple[Bundle, Inspector]:
-    """A bundle's model that has proved itself here. Raises BundleError or ModelError."""
-    bundle = read_bundle(path)
-    return bundle, arm(bundle, open_embedder(bundle))
-
-
-def station_model(config: StationConfig) -> Vouched:
-    """The model that a station is configured with, and who vouches for it. Raises BundleError.
-
-    The one that ships came with the program itself, and is trusted as the program is.
-    """
-    if config.bundle == DEMO_BUNDLE:
-        return Vouched(bundle=read_bundle(demo_bundle_path()), signer="")
-    if config.bundle == INSTALLED:
-        return installed(Slots(Path(config.data)), trust_of(config))
-    return read_vouched(Path(config.bundle), trust_of(config))
-
-
-def trust_of(config: StationConfig) -> Trust:
-    """Whose models a station accepts."""
-    return Trust(keys=Path(config.models.keys), accepts_unsigned=config.models.unsigned == "accept")
-
-
 def rules_of(config: StationConfig) -> StationRules:
     """What the station needs to know of its configuration."""
     return StationRules(
@@ -231,17 +181,3 @@ def rules_of(config: StationConfig) -> StationRules:
         hang_deadlines=config.hang_deadlines,
         may_repeat=config.camera.may_repeat,
     )
-
-
-def bundle_path(text: str) -> Path:
-    """Where a bundle lies; the word "demo" stands for the one that ships."""
-    return demo_bundle_path() if text == DEMO_BUNDLE else Path(text)
-
-
-def demo_bundle_path() -> Path:
-    """The shipped model: inside the package when installed, in models/ in a checkout. Raises BundleError else."""
-    places = (PACKAGE / "demo" / "bundle", PACKAGE.parent / "models" / "demo" / "bundle")
-    for place in places:
-        if place.is_file():
-            return place
-    raise BundleError(f"the demo model is not there, neither {places[0]} nor {places[1]}")

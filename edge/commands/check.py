@@ -14,7 +14,7 @@ from pathlib import Path
 
 import edge
 from edge.cameras import CameraEventTrigger
-from edge.commands.assembly import station_model
+from edge.commands.loading import station_model
 from edge.config import DEMO_BUNDLE, IntervalTrigger, StationConfig, load_config
 from edge.data_folder import is_held
 from edge.database import check_database
@@ -85,7 +85,13 @@ def _keys(config: StationConfig) -> str:
 
 
 def _bundle(config: StationConfig) -> str:
-    found = station_model(config)
+    if not config.programs:
+        return _model(config)
+    return "; ".join(f"program {number}: {_model(config, number)}" for number in sorted(config.programs))
+
+
+def _model(config: StationConfig, program: int = 0) -> str:
+    found = station_model(config, program)
     bundle, manifest = found.bundle, found.bundle.manifest
     arm(bundle, open_embedder(bundle))
     signer = f"signed by {found.signer}" if found.signer else "!!! NOT SIGNED"

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import BinaryIO
 
-from edge.commands.assembly import bundle_path
+from edge.commands.loading import bundle_path
 from edge.config import INSTALLED, StationConfig
 from edge.database import reading
 from edge.errors import BundleError

@@ -16,7 +16,8 @@ from pathlib import Path
 import yaml
 
 from edge.child_process import environment, python
-from edge.commands.assembly import PACKAGE, assemble, demo_bundle_path, ended_by_signals, load_inspector
+from edge.commands.assembly import assemble, ended_by_signals
+from edge.commands.loading import PACKAGE, demo_bundle_path, load_inspector
 from edge.commands.tally import Tally
 from edge.config import IntervalTrigger, StationConfig, load_config
 from edge.drivers.line import LineCamera

@@ -5,7 +5,8 @@ import os
 import time
 from pathlib import Path
 
-from edge.commands.assembly import arm_version, find_version, rules_of, trust_of
+from edge.commands.assembly import rules_of
+from edge.commands.loading import arm_version, find_version, program_of, slots_of, trust_of
 from edge.config import INSTALLED, StationConfig
 from edge.control import ask
 from edge.data_folder import is_held
@@ -13,7 +14,8 @@ from edge.errors import BundleError, EdgeError
 from edge.model_switch import ModelWish, step_for
 from edge.page_store import PageStore
 from edge.receive import Received, budget_of, receive, try_in_child
-from edge.slots import Slots, Version
+from edge.slots import Version
+from edge.trust import read_raw, vouched
 
 CORE_S = 30.0
 
@@ -31,14 +33,18 @@ def check_manageable(config: StationConfig) -> None:
 
 
 def install(config: StationConfig, path: Path, *, may_be_older: bool = False, who: str = "") -> Received:
-    """Check, try and keep a model; the audit log says who did it. Raises EdgeError, and nothing has changed then."""
+    """Check, try and keep a model; the audit log says who did it. Raises EdgeError, and nothing has changed then.
+
+    Where several kinds of parts are inspected, the model's product says for which of them it is.
+    """
     data, trust = Path(config.data), trust_of(config)
     budget_ms = budget_of(data, rules_of(config))
+    program = program_of(config, vouched(read_raw(path), trust).bundle.manifest.product) if config.programs else 0
     found = receive(
         path,
-        slots=Slots(data),
+        slots=slots_of(config, program),
         trust=trust,
-        product=config.models.product,
+        product=config.programs.get(program, config.models.product),
         may_be_older=may_be_older,
         try_out=lambda staged: try_in_child(staged, trust=trust, budget_ms=budget_ms),
     )
@@ -50,9 +56,9 @@ def install(config: StationConfig, path: Path, *, may_be_older: bool = False, wh
 def switch(config: StationConfig, wish: ModelWish, *, who: str = "") -> Version:
     """Have another model judge: the running core's next part, or the first one of the next start. Raises EdgeError."""
     data = Path(config.data)
-    slots = Slots(data)
+    slots = slots_of(config, wish.program)
     older = ", older ones allowed" if wish.may_be_older else ""
-    what = f"model {wish.do}{older}"
+    what = f"model {wish.do}{f' of program {wish.program}' if wish.program else ''}{older}"
     log(
         config, who, what, old=str(slots.book.current or ""), new="" if wish.serial is None else f"serial {wish.serial}"
     )
@@ -62,11 +68,14 @@ def switch(config: StationConfig, wish: ModelWish, *, who: str = "") -> Version:
         if wish.do not in ("activate", "rollback"):
             raise BundleError("the core does not run; only beside a running one can another model judge")
         step = step_for(
-            wish, slots, lambda serial: find_version(config, serial), probation_parts=config.models.probation_parts
+            wish,
+            slots,
+            lambda serial: find_version(config, serial, program=wish.program),
+            probation_parts=config.models.probation_parts,
         )
         version = step(slots.book).current
         assert version is not None
-        arm_version(config, version)
+        arm_version(config, version, program=wish.program)
         slots.change(step)
     except EdgeError:
         log(config, who, f"{what}: not done")

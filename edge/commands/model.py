@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edge.beside import shadow_file
 from edge.commands import receiving
+from edge.commands.loading import slots_of
 from edge.commands.managing import CORE_S, check_manageable, install, switch
 from edge.config import StationConfig, load_config
 from edge.control import ask
@@ -20,6 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `edge model` takes."""
     parser.add_argument("--config", type=Path, required=True, metavar="STATION.YAML")
     parser.add_argument("--json", action="store_true", help="the answer as JSON")
+    parser.add_argument(
+        "--program", type=int, default=0, metavar="N", help="whose models, on a station with several kinds of parts"
+    )
     kinds = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
     kinds.add_parser("list", help="the models on this station")
     kinds.add_parser("show", help="which is current, which waits, and what became of them")
@@ -40,26 +44,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Do it; 1 if it failed."""
     config = load_config(options.config)
-    slots = Slots(Path(config.data))
+    is_routed = options.what in ("install", "receive")  # by the model's own product
+    slots = Slots(Path(config.data)) if is_routed else slots_of(config, options.program)
     if options.what not in ("list", "show"):
         check_manageable(config)
     match options.what:
         case "list":
             answer, lines = _listed(slots)
         case "show":
-            answer, lines = _shown(config, slots)
+            answer, lines = _shown(config, slots, program=options.program)
         case "install":
             answer, lines = _installed(install(config, options.file, may_be_older=options.older))
         case "receive":
             answer, lines = _installed(receiving.from_standard_input(config, options))
         case "activate":
-            answer, lines = _switched(
-                config, ModelWish(do="activate", serial=options.serial, may_be_older=options.older)
-            )
+            wish = ModelWish(do="activate", serial=options.serial, may_be_older=options.older, program=options.program)
+            answer, lines = _switched(config, wish)
         case "shadow":
-            answer, lines = _shadowed(config, is_on=options.is_on == "on")
+            answer, lines = _shadowed(config, slots, is_on=options.is_on == "on", program=options.program)
         case _:
-            answer, lines = _switched(config, ModelWish(do="rollback"))
+            answer, lines = _switched(config, ModelWish(do="rollback", program=options.program))
     print(json.dumps(answer, ensure_ascii=False) if options.json else "\n".join(lines))
     return 0
 
@@ -77,21 +81,23 @@ def _listed(slots: Slots) -> Told:
     return {"models": rows}, lines or ["no model is installed yet"]
 
 
-def _shown(config: StationConfig, slots: Slots) -> Told:
+def _shown(config: StationConfig, slots: Slots, *, program: int) -> Told:
     book = slots.book
     lines = [f"{name + ':':11}{version or 'none'}" for name, version in book.by_slot().items()]
     if book.probation:
-        lines.append(f"probation: {_trial_words(config) or f'{book.probation.parts} parts, when the core runs'}")
+        lines.append(
+            f"probation: {_trial_words(config, program) or f'{book.probation.parts} parts, when the core runs'}"
+        )
     for event in book.events[-10:]:
         when = datetime.fromtimestamp(event.wall_ns / 1e9).isoformat(sep=" ", timespec="seconds")
         lines.append(f"{when}  serial {event.serial} {event.what}{f': {event.why}' if event.why else ''}")
     return book.model_dump(), lines
 
 
-def _trial_words(config: StationConfig) -> str:
+def _trial_words(config: StationConfig, program: int) -> str:
     """How the current model does, of the running core; "" if there is none."""
     try:
-        answer = ask(config.control_path, "model", timeout_s=CORE_S, arguments={"do": "status"})
+        answer = ask(config.control_path, "model", timeout_s=CORE_S, arguments={"do": "status", "program": program})
     except DeviceUnavailable:
         return ""
     found = answer.get("probation")
@@ -121,8 +127,8 @@ def _switched(config: StationConfig, wish: ModelWish) -> Told:
     return version.model_dump(), [f"{version} judges from the next part on"]
 
 
-def _shadowed(config: StationConfig, *, is_on: bool) -> Told:
-    version = switch(config, ModelWish(do="shadow" if is_on else "shadow_off"))
-    where = shadow_file(Slots(Path(config.data)), version)
+def _shadowed(config: StationConfig, slots: Slots, *, is_on: bool, program: int) -> Told:
+    version = switch(config, ModelWish(do="shadow" if is_on else "shadow_off", program=program))
+    where = shadow_file(slots, version)
     words = f"{version} judges beside the current model; where they differ is in {where}, and on the page"
     return version.model_dump(), [words if is_on else f"{version} no longer judges beside; see {where}"]

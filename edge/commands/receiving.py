@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
+from edge.commands.loading import program_of
 from edge.commands.managing import check_manageable, install, switch
 from edge.config import StationConfig
 from edge.errors import BundleError
@@ -40,7 +41,8 @@ def run(config: StationConfig, options: argparse.Namespace, stdin: BinaryIO) -> 
     finally:
         spool.forget(options.sha256)
     if options.activate:
-        switch(config, ModelWish(do="activate", serial=found.version.serial))
+        program = program_of(config, found.version.product)
+        switch(config, ModelWish(do="activate", serial=found.version.serial, program=program))
     return found
 
 

@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
-from edge.commands.assembly import bundle_path
+from edge.commands.loading import bundle_path
 from edge.config import StationConfig, load_config
 from edge.database import reading
 from edge.errors import EdgeError, RecordError

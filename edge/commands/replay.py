@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
-from edge.commands.assembly import bundle_path, load_inspector
+from edge.commands.loading import bundle_path, load_inspector
 from edge.errors import EdgeError, PictureError
 from edge.inspection import Inspector
 from edge.pictures import list_pictures, read_picture

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, cast
 from edge.cameras import CameraEventTrigger, FolderCamera, LineCamera, PassingCamera, VideoCamera
 from edge.config import IntervalTrigger, StationConfig
 from edge.errors import DeviceUnavailable
-from edge.wiring import SimulatedOutputs
+from edge.wiring import ProgramLines, SimulatedOutputs
 
 if TYPE_CHECKING:  # `edge safe` must be quick, and needs none of these
     from edge.bundle import Bundle
-    from edge.interfaces import Camera, Clock, Embedder, Outputs, Trigger
+    from edge.interfaces import Camera, Clock, Embedder, Lines, Outputs, Trigger
 
 CAMERAS = {
     "folder": ("edge.drivers.folder", "FolderCamera"),
@@ -32,6 +32,7 @@ OUTPUTS = {
     "gpio": ("edge.drivers.gpio_outputs", "GpioOutputs"),
 }
 OUTPUT_LINES = {"gpio": ("edge.drivers.gpio_lines", "OutputLines")}  # the wires alone, to switch them off
+PROGRAM_LINES = {"gpio": ("edge.drivers.program_lines", "ProgramLines")}
 LOOP_MS = 1000.0  # the core's loop comes round far more often between parts
 
 
@@ -90,6 +91,11 @@ def open_trigger(config: StationConfig, clock: "Clock", *, camera: "Camera", out
         clock=clock,
     )
     return cast("Trigger", trigger)
+
+
+def open_program_lines(wanted: ProgramLines) -> "Lines":
+    """The lines that show a part's program. Raises DeviceError if they cannot be had."""
+    return cast("Lines", driver_class(PROGRAM_LINES, "gpio")(wanted))
 
 
 def open_embedder(bundle: "Bundle") -> "Embedder":

@@ -5,15 +5,18 @@ from collections.abc import AsyncIterator
 import anyio
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from edge.control import CommandName
+from edge.web.core import tell_and_log
 from edge.web.counters import Counters
-from edge.web.guard import Role, needs
+from edge.web.guard import Refused, Role, form, needs
 from edge.web.news import POLL_S, News
 from edge.web.site import Site
 
 MOST_VIEWERS = 32
+CHECK: dict[str, CommandName] = {"piece": "piece", "begin": "check"}
 LONGEST_STREAM_TICKS = 4 * 3600  # an hour; the browser then comes back by itself
 
 
@@ -28,7 +31,14 @@ class Operator:
 
     async def index(self, request: Request) -> Response:
         """The page itself, in the viewer's language."""
-        return self._site.page(request, "operator.html")
+        config = self._site.config
+        return self._site.page(
+            request,
+            "operator.html",
+            has_check=config.shift_check is not None,
+            programs=sorted(config.programs.items()),
+            is_chosen_here=config.program_lines is None,
+        )
 
     async def picture(self, request: Request) -> Response:
         """One part's picture."""
@@ -55,6 +65,23 @@ class Operator:
         headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
         return StreamingResponse(self._stream(after), media_type="text/event-stream", headers=headers)
 
+    async def check(self, request: Request) -> Response:
+        """A test piece lies in the fixture; or the shift check is wanted anew."""
+        what = (await form(request)).get("what", "")
+        if (command := CHECK.get(what)) is None:
+            raise Refused(400, "refused.form")
+        who = self._site.guard.user(request).name
+        return JSONResponse(await tell_and_log(self._site, who, what=f"shift check: {what}", command=command))
+
+    async def program(self, request: Request) -> Response:
+        """Another kind of parts comes next."""
+        wanted = (await form(request)).get("number", "")
+        if not wanted.isascii() or not wanted.isdigit() or len(wanted) > 3:
+            raise Refused(400, "refused.number")
+        who, number = self._site.guard.user(request).name, int(wanted)
+        told = await tell_and_log(self._site, who, what="program", command="program", new=wanted, number=number)
+        return JSONResponse(dict(told))
+
     async def _stream(self, after: int) -> AsyncIterator[str]:
         self._viewers += 1
         try:
@@ -75,5 +102,7 @@ def routes(site: Site) -> list[Route]:
         Route("/events", room.events),
         Route("/picture/{sequence:int}", room.picture),
         Route("/part/{sequence:int}/map", room.cell_map),
+        Route("/shift-check", needs(Role.OPERATOR, room.check), methods=["POST"]),
+        Route("/program", needs(Role.OPERATOR, room.program), methods=["POST"]),
         Route("/counters/reset", needs(Role.OPERATOR, room.counters.reset), methods=["POST"]),
     ]

@@ -11,6 +11,7 @@ from edge.database import FILE_NAME, open_current
 from edge.errors import RecordError
 from edge.heartbeat import Beat, read_beat
 from edge.history import LARGEST_SEQUENCE
+from edge.state import Check
 
 STALE_MS = 1200.0
 MOST_PARTS = 24
@@ -64,6 +65,8 @@ class StationView:
     model_product: str
     model_serial: int | None
     model_sha256: str
+    check: Check | None = None
+    program: int | None = None
 
 
 class Reader:
@@ -187,4 +190,6 @@ def _station_view(beat: Beat | None) -> StationView:
         model_product=beat.model_product if beat else "",
         model_serial=beat.model_serial if beat else None,
         model_sha256=beat.model_sha256[:12] if beat else "",
+        check=beat.check if beat else None,
+        program=beat.program if beat else None,
     )

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.commands.assembly import demo_bundle_path, load_inspector
+from edge.commands.loading import demo_bundle_path, load_inspector
 from edge.counters import ShiftCounter
 from edge.database import FILE_NAME, reading
 from edge.drivers.clock import SystemClock

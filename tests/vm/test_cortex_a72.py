@@ -23,7 +23,7 @@ DEFECTS = (
 )
 LOOK = """
 import json, platform
-from edge.commands.assembly import demo_bundle_path, load_inspector
+from edge.commands.loading import demo_bundle_path, load_inspector
 from edge.frame import Frame
 import cv2, gpiod, numpy, onnxruntime, pydantic, starlette, uvicorn, yaml
 bundle, inspector = load_inspector(demo_bundle_path())  # the self-test: every golden picture within the tolerance

@@ -160,10 +160,33 @@ function showStation(state) {
   byId("model-name").textContent = state.model_serial === null
     ? word("no_model") : `${state.model_product} ${state.model_serial} · ${state.model_sha256}`;
   const why = state.is_alive && !WORKING.includes(phase) ? state.why || word("phase." + phase) : "";
-  byId("trouble").hidden = !why;
+  const program = byId("program");
+  if (program !== null && document.activeElement !== program) program.value = String(state.program ?? "");
+  showCheck(state.is_alive ? state.check : null);
+  byId("trouble").hidden = !why || !byId("check").hidden;
   if (byId("why").textContent !== why) byId("why").textContent = why;
   const reset = byId("reset");
   if (reset !== null) reset.hidden = phase !== "Halted";
+}
+
+/* What the shift check wants next, and what came of the piece before. */
+function showCheck(check) {
+  byId("check").hidden = !check;
+  if (!check) return;
+  const fill = (text, ...values) => values.reduce((filled, value) => filled.replace("{}", value), text);
+  byId("check-title").textContent = fill(word("check.title"), check.piece, check.pieces);
+  byId("check-what").textContent = fill(word("check.put." + check.outcome), labelWords(check.label) || word("check.any"));
+  const last = check.last_outcome ? fill(word(check.is_failed ? "check.failed" : "check.passed"), word("outcome." + check.last_outcome)) : "";
+  byId("check-last").textContent = check.is_failed ? `${last} (${check.last})` : last;
+  byId("check").classList.toggle("is-failed", check.is_failed);
+}
+
+function askCheck(button, what) {
+  button?.addEventListener("click", async () => {
+    button.disabled = true;
+    try { await send("/shift-check", {what}); } catch (error) { byId("check-last").textContent = error.message; }
+    button.disabled = false;
+  });
 }
 
 function showCounts(counts) {
@@ -197,6 +220,14 @@ function enlarge(isEnlarged) {
 byId("reset")?.addEventListener("click", () => {
   send("/set-up/station", {what: "reset"}).catch((error) => { byId("why").textContent = error.message; });
 });
+byId("program")?.addEventListener("change", async (event) => {
+  const said = byId("program-trouble");
+  said.textContent = "";
+  try { await send("/program", {number: event.target.value}); } catch (error) { said.textContent = error.message; }
+  event.target.blur();
+});
+askCheck(byId("check-piece"), "piece");
+askCheck(byId("check-begin"), "begin");
 byId("enlarge").addEventListener("click", () => enlarge(!document.body.classList.contains("is-enlarged")));
 if (localStorage.getItem("is-enlarged")) enlarge(true);
 wordsAreHere.then(() => { heardAt = performance.now(); listen(); });
