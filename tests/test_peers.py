@@ -73,3 +73,12 @@ def test_networks_see_red_first_and_imagenets_mean_as_zero() -> None:
 def test_the_floor_reads_the_network_and_every_array(demo_bundle: Bundle) -> None:
     references = demo_bundle.references.mean.nbytes
     assert weight_bytes(demo_bundle) > len(demo_bundle.network) + 3 * references
+
+
+@pytest.mark.slow
+def test_grown_models_are_judged_to_the_end_and_each_has_its_row(capsys: pytest.CaptureFixture[str]) -> None:
+    from tests.benchmarks import growth  # torch takes seconds to load
+
+    growth.main(["--rounds", "1"])
+    said = capsys.readouterr().out
+    assert len(re.findall(r"^\| .*\d+\.\d+ \|", said, re.MULTILINE)) == 1 + len(growth.FRAMES + growth.GRIDS) + 2

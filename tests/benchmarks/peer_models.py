@@ -5,7 +5,7 @@ covariances are random, so what they say means nothing.
 """
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -21,7 +21,7 @@ MEAN_RGB, DEVIATION_RGB = np.array([123.675, 116.28, 103.53]), np.array([58.395,
 class Judge(ABC):
     """Something that gives one number for a frame."""
 
-    name: ClassVar[str]
+    name: str
 
     @abstractmethod
     def judge(self, frame: Frame) -> float:
@@ -106,9 +106,7 @@ class PaDiM(Judge):
         self._session = resnet18_layers(self.SIDE_PX, (1, 2, 3))
         chosen = np.sort(random.permutation(64 + 128 + 256)[: self.DIMENSIONS])
         begins = (0, 64, 192, 448)
-        self._chosen = [
-            chosen[(chosen >= begin) & (chosen < end)] - begin for begin, end in zip(begins, begins[1:], strict=False)
-        ]
+        self._chosen = [chosen[(chosen >= begin) & (chosen < end)] - begin for begin, end in pairwise(begins)]
         positions = self.GRID * self.GRID
         self._mean = random.normal(0, 1, (positions, self.DIMENSIONS)).astype(np.float32)
         self._inverse = np.empty((positions, self.DIMENSIONS, self.DIMENSIONS), np.float32)

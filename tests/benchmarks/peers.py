@@ -87,7 +87,7 @@ def compare(judges: Sequence[Judge], frames: Sequence[Frame], *, rounds: int) ->
 
 def as_markdown(rows: Sequence[Row], told: str) -> str:
     """The table; told: of what, where and when."""
-    lines = [told, "", "| judge | ms of the processor | ms that passed | time against kensa's |", "|---|---|---|---|"]
+    lines = [told, "", "| judge | ms of the processor | ms that passed | time against the first |", "|---|---|---|---|"]
     for row in rows:
         low, middle, high = row.ratio
         lines.append(
