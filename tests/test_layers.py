@@ -61,7 +61,7 @@ SHELL = [
         "migrations",
         "rollups",
     ),
-    *("picture_store", "whole_files", "quotas", "model_store", "machine"),
+    *("picture_store", "whole_files", "quotas", "model_store", "machine", "memory_lock"),
     *(
         "page_store",
         "audit",
