@@ -9,7 +9,7 @@ from starlette.requests import Request
 from edge.web import sign_in
 from edge.web.app import make_app
 from edge.web.guard import IDLE_S, NOBODY, SESSION_S, Guard, Role, User
-from edge.web.passwords import Attempts, hashed, is_right, random_password
+from edge.web.passwords import Attempts, hashed, is_right, of_nobody, random_password
 from edge.web.people import STRANGER, AccountError, People
 from edge.web.server import new_password, tell_first_password
 from edge.web.site import Site
@@ -38,6 +38,13 @@ def test_password_is_kept_as_a_salted_digest_only() -> None:
     assert "correct" not in kept
     assert is_right("correct horse", kept)
     assert not is_right("correct horsf", kept)
+
+
+def test_nobodys_password_takes_as_long_to_compare_as_a_real_one() -> None:
+    nobodys, real = of_nobody().split("$"), hashed("correct horse").split("$")
+    assert nobodys[:4] == real[:4]
+    assert [len(part) for part in nobodys] == [len(part) for part in real]
+    assert of_nobody() != of_nobody()
 
 
 @pytest.mark.parametrize(

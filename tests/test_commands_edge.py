@@ -429,16 +429,6 @@ def test_check_finds_a_damaged_database(station: Path, capsys: pytest.CaptureFix
     assert "the database is damaged" in capsys.readouterr().out
 
 
-def test_bench_measures_each_stage_and_the_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = tmp_path / "bench.json"
-    assert main(["bench", "--bundle", "demo", "--parts", "20", "--json", str(out)]) == 0
-    found = json.loads(out.read_text())
-    assert list(found["stages"]) == ["align", "quality", "map", "embed", "judge", "whole"]
-    whole = found["stages"]["whole"]
-    assert 0 < whole["p50"] <= whole["p99"] <= whole["p99.9"] <= whole["max"]
-    assert "p99.9" in capsys.readouterr().out
-
-
 def test_web_on_an_address_that_cannot_be_used_says_so(station: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         station.write_text(STATION + f"web: {{port: {taken.getsockname()[1]}}}\n")

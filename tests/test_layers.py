@@ -61,7 +61,7 @@ SHELL = [
         "migrations",
         "rollups",
     ),
-    *("picture_store", "whole_files", "quotas", "model_store", "machine"),
+    *("picture_store", "whole_files", "quotas", "model_store", "machine", "memory_lock"),
     *(
         "page_store",
         "audit",
@@ -106,6 +106,10 @@ IMPURE = {
     "socket",
     "sqlite3",
     "subprocess",
+}
+NOT_FOR_RULES = {
+    *("torch", "onnxruntime", "starlette", "uvicorn", "jinja2", "sqlite3", "yaml", "asyncio", "cryptography"),
+    *("subprocess", "multiprocessing"),
 }
 STOPWATCH = {("inspection", "time")}  # measures its own stages; nothing is decided by it
 
@@ -194,8 +198,15 @@ def test_only_drivers_and_the_command_line_know_drivers() -> None:
     [
         ("edge", {"numpy", "cv2"}),
         ("edge.daemon", {"torch", "starlette", "uvicorn", "jinja2", "onnxruntime"}),
-        ("edge.commands.run", {"torch", "starlette", "uvicorn", "jinja2", "onnxruntime", "edge.drivers.line"}),
+        (
+            "edge.commands.run",
+            {"torch", "starlette", "uvicorn", "jinja2", "onnxruntime", "asyncio", "edge.drivers.line"},
+        ),
+        ("edge.web.server", {"torch", "onnxruntime", "gpiod", "edge.drivers.onnx", "edge.drivers.line"}),
         ("edge.__main__", {"numpy", "cv2", "pydantic"}),
+        ("edge.judge, edge.scoring, edge.pose_search, edge.pose_trimmed", {"pydantic", *NOT_FOR_RULES}),
+        ("edge.preprocess, edge.placing, edge.quality, edge.inspection", NOT_FOR_RULES),
+        ("edge.drivers.onnx", NOT_FOR_RULES - {"onnxruntime", "yaml"}),
         ("edge.commands.safe, edge.drivers.gpio_lines", {"numpy", "cv2", "onnxruntime", "sqlite3"}),
     ],
 )

@@ -33,6 +33,7 @@ def test_the_core_keeps_what_onnxruntime_camera_and_wires_need() -> None:
     assert allowed == {"char-gpiochip", "char-video4linux", "char-media", "char-dma_heap"}
     assert ("Type", "notify") in settings
     assert {"LimitRTPRIO", "CPUAffinity"} <= set(names)  # both, or edges get lost behind a core that judges
+    assert ("LimitMEMLOCK", "infinity") in settings  # with any other limit memory would run out at it
     assert any(name == "ExecStopPost" and " safe " in value for name, value in settings)
 
 

@@ -9,6 +9,7 @@ from edge.commands.assembly import Appliance, assemble, ended_by_signals
 from edge.config import StationConfig, load_config
 from edge.errors import ConfigError, DeviceTimeout, EdgeError
 from edge.logs import logging_to
+from edge.memory_lock import stay_in_memory
 from edge.notify import Notifier
 from edge.priority import before_other_programs, go_first
 
@@ -28,6 +29,8 @@ def run(options: argparse.Namespace) -> int:
     with before_other_programs() as may_go_before, logging_to(STANDARD_ERROR):
         if not may_go_before:
             log.warning("no real-time priority: on a busy machine verdicts may be late")
+        if not stay_in_memory():
+            log.warning("memory is not locked: when it is scarce verdicts may be late")
         config, notifier = load_config(options.config), Notifier()
         _check_watchdog(config, notifier)
         with assemble(config, notifier=notifier) as appliance, ended_by_signals(appliance.daemon.stop):

@@ -10,7 +10,7 @@ import resource
 import sys
 from pathlib import Path
 
-from edge.commands.bench import measure, quantile
+from edge.commands.bench_stages import measure, quantile
 from edge.drivers import open_embedder
 from edge.errors import BundleError, EdgeError
 from edge.model_store import arm
@@ -47,7 +47,8 @@ def try_out(path: Path, trust: Trust) -> float:
     """Milliseconds of an inspection (p99), after the model has found its golden results again. Raises EdgeError."""
     bundle = read_vouched(path, trust).bundle
     inspector = arm(bundle, open_embedder(bundle))
-    return quantile(measure(inspector, [golden.frame for golden in bundle.golden], PARTS)["whole"], 0.99)
+    whole = measure(inspector, [golden.frame for golden in bundle.golden], PARTS).stages["whole"]
+    return quantile(sorted(whole), 0.99)
 
 
 def _limit_this_process() -> None:

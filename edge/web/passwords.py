@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 COST, BLOCK, PARALLEL = 2**14, 8, 1  # 16 MiB and about 50 ms here; a Pi 4 needs four times as long
 MEMORY_BYTES = 64 * 2**20
-SALT_BYTES = 16
+SALT_BYTES, DIGEST_BYTES = 16, 32
 LONGEST = 128
 UNMISTAKABLE = "abcdefghjkmnpqrstuvwxyz23456789"  # no l and 1, no o and 0, no i
 MOST_REMEMBERED = 1000
@@ -18,8 +18,12 @@ MOST_REMEMBERED = 1000
 def hashed(password: str) -> str:
     """scrypt$N$r$p$salt$digest, salt and digest as hex."""
     salt = secrets.token_bytes(SALT_BYTES)
-    digest = _digest(password, salt, cost=COST, block=BLOCK, parallel=PARALLEL)
-    return f"scrypt${COST}${BLOCK}${PARALLEL}${salt.hex()}${digest.hex()}"
+    return _kept(salt, _digest(password, salt, cost=COST, block=BLOCK, parallel=PARALLEL))
+
+
+def of_nobody() -> str:
+    """As `hashed` gives it, of a password that nobody knows; takes no time to make, and as long to compare."""
+    return _kept(secrets.token_bytes(SALT_BYTES), secrets.token_bytes(DIGEST_BYTES))
 
 
 def is_right(password: str, kept: str) -> bool:
@@ -71,5 +75,11 @@ class Attempts:
         self._tries.pop(key, None)
 
 
+def _kept(salt: bytes, digest: bytes) -> str:
+    return f"scrypt${COST}${BLOCK}${PARALLEL}${salt.hex()}${digest.hex()}"
+
+
 def _digest(password: str, salt: bytes, *, cost: int, block: int, parallel: int) -> bytes:
-    return hashlib.scrypt(password.encode(), salt=salt, n=cost, r=block, p=parallel, maxmem=MEMORY_BYTES, dklen=32)
+    return hashlib.scrypt(
+        password.encode(), salt=salt, n=cost, r=block, p=parallel, maxmem=MEMORY_BYTES, dklen=DIGEST_BYTES
+    )

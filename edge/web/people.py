@@ -9,7 +9,7 @@ from edge.accounts import Account, accounts, change_account, remove_account
 from edge.errors import EdgeError
 from edge.page_store import PageStore
 from edge.web.guard import Role, User
-from edge.web.passwords import LONGEST, hashed, is_right, random_password
+from edge.web.passwords import LONGEST, hashed, is_right, of_nobody, random_password
 
 FIRST = "engineer"
 LONGEST_NAME = 32
@@ -43,7 +43,7 @@ class Person:
         return User(name=self.name, role=self.role, must_change=self.must_change)
 
 
-STRANGER = Person(name="", role=Role.VIEWER, secret=hashed(random_password()), must_change=False)
+STRANGER = Person(name="", role=Role.VIEWER, secret=of_nobody(), must_change=False)
 """Stands for an account that does not exist, so that the answer takes as long."""
 
 
