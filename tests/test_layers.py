@@ -29,7 +29,18 @@ VALUES = [
     "pictures",
 ]
 RULES = [
-    *("alignment", "archive", "bundle", "camera_event", "control_charts", "inspection", "judge", "manifest"),
+    *(
+        "alignment",
+        "archive",
+        "bundle",
+        "camera_event",
+        "cell_statistics",
+        "channels",
+        "control_charts",
+        "inspection",
+        "judge",
+        "manifest",
+    ),
     *("network_form", "seal", "probation"),
     *("placing", "pose", "pose_search", "pose_trimmed", "preprocess", "quality", "scoring", "variables"),
 ]
