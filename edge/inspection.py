@@ -94,12 +94,12 @@ class Inspector:
             found = replace(found, working=working)
             with _Stopwatch(times, "quality_ms"):
                 grey = grey_of(working.pixels)
-                quality = measure_frame(grey)
-                found = replace(found, imaging=self._imaging(grey, quality, working.placement))
+                quality, light = measure_frame(grey), self._light.of(grey)
+                found = replace(found, imaging=self._imaging(light, quality, working.placement))
                 check_frame(quality, self._manifest.quality)
                 self._placer.aligner.check(working.placement, smallest_fit=self._manifest.limit.smallest_fit)
             with _Stopwatch(times, "map_ms"):
-                cell_map = self._mapper.to_map(working.pixels)
+                cell_map = self._mapper.to_map(working.pixels, light=light)
             found = replace(found, cell_map=cell_map)
             return self._judged(found, cell_map)
         except NotJudged as reason:
@@ -143,10 +143,10 @@ class Inspector:
             verdict = self._verdict(cell_map, embedding)
         return replace(found, verdict=verdict, embedding=embedding)
 
-    def _imaging(self, grey: Pixels, quality: FrameQuality, lies: Placement) -> Imaging:
+    def _imaging(self, light: float, quality: FrameQuality, lies: Placement) -> Imaging:
         percent = 100 / self._manifest.map.alignment.picture_px
         return Imaging(
-            light_gain=self._light.of(grey),
+            light_gain=light,
             sharpness=quality.sharpness,
             shift_x_percent=lies.x_px * percent,
             shift_y_percent=lies.y_px * percent,

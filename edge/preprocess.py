@@ -50,10 +50,47 @@ class CellFunction:
 
     def of(self, variables: FloatArray) -> FloatArray:
         """(rows, columns, V) → (cells,) standard deviations from the good parts' mean."""
-        surrounded = with_neighbourhood(scaled(variables, self.centre, self.scale))
-        first = _leaky(surrounded @ self.inwards + self.unit_space, self.slopes[0])
-        second = _leaky(first @ self.across + self.across_bias, self.slopes[1])
-        return np.asarray((second @ self.outwards - self.middle) / self.deviation, dtype=np.float32)
+        rows, columns, _ = variables.shape
+        return CellJudge(self, rows=rows, columns=columns).of(np.moveaxis(variables, 2, 0))
+
+
+class CellJudge:
+    """One cell function, applied to map after map. One at a time: its arrays are used again.
+
+    All of a variable's cells lie together here, so that two products of matrices do the most of it.
+    """
+
+    def __init__(self, function: CellFunction, *, rows: int, columns: int) -> None:
+        size, units = function.inwards.shape
+        self._function = function
+        self._centre, self._scale = (each[:, np.newaxis, np.newaxis] for each in (function.centre, function.scale))
+        self._inwards, self._across = np.ascontiguousarray(function.inwards.T), np.ascontiguousarray(function.across.T)
+        self._unit_space = np.ascontiguousarray(function.unit_space.T)  # (K, cells)
+        self._bias = function.across_bias[:, np.newaxis]
+        self._bends = function.slopes[:, :, np.newaxis] - 1  # what a negative value changes by
+        self._surrounded = np.empty((size, rows, columns), np.float32)
+        self._sums = np.empty((size // 2, rows, columns), np.float32)
+        self._first, self._second, self._negative = (np.empty((units, rows * columns), np.float32) for _ in range(3))
+
+    def of(self, variables: FloatArray) -> FloatArray:
+        """(V, rows, columns) → (cells,), as `CellFunction.of`."""
+        own, around = np.split(self._surrounded, 2)
+        np.subtract(variables, self._centre, out=own)
+        np.divide(own, self._scale, out=own)
+        np.clip(own, -LARGEST_VARIABLE, LARGEST_VARIABLE, out=own)
+        _mean_of_neighbourhood(own, self._sums, around)
+        np.matmul(self._inwards, self._surrounded.reshape(len(self._surrounded), -1), out=self._first)
+        self._bend(np.add(self._first, self._unit_space, out=self._first), self._bends[0])
+        np.matmul(self._across, self._first, out=self._second)
+        self._bend(np.add(self._second, self._bias, out=self._second), self._bends[1])
+        found = self._function.outwards @ self._second
+        return np.asarray((found - self._function.middle) / self._function.deviation, dtype=np.float32)
+
+    def _bend(self, values: FloatArray, bends: FloatArray) -> None:
+        """What is negative, times its unit's slope."""
+        np.minimum(values, 0, out=self._negative)
+        self._negative *= bends
+        values += self._negative
 
 
 def scaled(variables: FloatArray, centre: FloatArray, scale: FloatArray) -> FloatArray:
@@ -68,8 +105,17 @@ def with_neighbourhood(variables: FloatArray) -> FloatArray:
     return np.concatenate([variables, around.reshape(variables.shape)], axis=2).reshape(-1, 2 * variables.shape[2])
 
 
-def _leaky(values: FloatArray, slopes: FloatArray) -> FloatArray:
-    return np.maximum(values, 0) + slopes * np.minimum(values, 0)
+def _mean_of_neighbourhood(planes: FloatArray, sums: FloatArray, means: FloatArray) -> None:
+    """(V, rows, columns) → the mean over the cells around each, the rim's own repeated beyond it. sums: room for it."""
+    np.add(planes[:, 1:], planes[:, :-1], out=sums[:, 1:])  # of the row above and its own
+    np.add(planes[:, :1], planes[:, :1], out=sums[:, :1])
+    sums[:, :-1] += planes[:, 1:]
+    sums[:, -1:] += planes[:, -1:]
+    np.add(sums[:, :, 1:], sums[:, :, :-1], out=means[:, :, 1:])
+    np.add(sums[:, :, :1], sums[:, :, :1], out=means[:, :, :1])
+    means[:, :, :-1] += sums[:, :, 1:]
+    means[:, :, -1:] += sums[:, :, -1:]
+    means *= np.float32(1 / NEIGHBOURHOOD_CELLS**2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,12 +145,15 @@ class Mapper:
 
     def __init__(self, references: References, cells: CellFunction, settings: MapSettings) -> None:
         self._variables = references.variables(settings)
-        self._cells = cells
         self._grid = settings.grid
+        self._cells = CellJudge(cells, rows=settings.grid.rows, columns=settings.grid.columns)
 
-    def to_map(self, pixels: Pixels) -> Pixels:
-        """Working picture (H, W[, 3]) uint8 → map (rows, columns) uint8. Raises NotJudged for light far off."""
-        return cell_levels(self._cells.of(self._variables.of(pixels)), self._grid)
+    def to_map(self, pixels: Pixels, *, light: float | None = None) -> Pixels:
+        """Working picture (H, W[, 3]) uint8 → map (rows, columns) uint8. light: what `Light.of` says of it, if known.
+
+        Raises NotJudged for light far off.
+        """
+        return cell_levels(self._cells.of(self._variables.planes_of(pixels, light=light)), self._grid)
 
 
 def cell_levels(sigmas: npt.NDArray[np.floating], grid: Grid) -> Pixels:

@@ -46,7 +46,7 @@ def limits_from(pictures: Sequence[Pixels]) -> QualityLimits:
 
 def measure_frame(grey: Pixels) -> FrameQuality:
     """Light and sharpness of a grey working picture (H, W)."""
-    return FrameQuality(brightness=float(grey.mean()), sharpness=sharpness_of(grey))
+    return FrameQuality(brightness=cv2.mean(grey)[0], sharpness=sharpness_of(grey))
 
 
 def check_frame(found: FrameQuality, limits: QualityLimits) -> None:

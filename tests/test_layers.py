@@ -29,8 +29,8 @@ VALUES = [
     "pictures",
 ]
 RULES = [
-    *("alignment", "archive", "bundle", "camera_event", "control_charts", "inspection", "judge", "manifest"),
-    *("network_form", "seal", "probation", "kinds"),
+    *("alignment", "archive", "bundle", "camera_event", "cell_statistics", "channels", "control_charts", "inspection"),
+    *("judge", "kinds", "manifest", "network_form", "seal", "probation"),
     *("placing", "pose", "pose_search", "pose_trimmed", "preprocess", "quality", "scoring", "variables"),
 ]
 INTERFACES = ["interfaces", "priority"]

@@ -23,6 +23,7 @@ from edge.model_store import arm, read_bundle
 from edge.pictures import list_pictures, read_picture
 from edge.verdict import Outcome
 from tests.foreign_pictures import foreign_pictures
+from tests.test_same_verdicts import check_against_plain
 from training.__main__ import main as training_main
 from training.dataset import GOOD, digest_of, open_dataset
 from training.fit import fit
@@ -106,6 +107,11 @@ def test_a_picture_of_something_else_is_never_ok(real_run: Run) -> None:
     passed = [kind for kind, pixels in foreign_pictures(SIDE_PX, SIDE_PX, count=FOREIGN_COUNT) if ok(pixels)]
     passed += [str(path) for path, pixels in other_products(real_run) if ok(pixels)]
     assert not passed
+
+
+def test_the_device_says_what_the_plain_path_says(real_run: Run) -> None:
+    pictures = [path for path in list_pictures(real_run.data, is_recursive=True) if "ground_truth" not in path.parts]
+    check_against_plain(real_run.bundle, real_run.inspector, [read_picture(path) for path in pictures[::4]])
 
 
 def other_products(run: Run) -> Iterator[tuple[Path, Pixels]]:

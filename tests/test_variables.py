@@ -4,19 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
+from edge.channels import COARSE_SIGMA_PX, LARGEST_GAIN, SMALLEST_GAIN
 from edge.errors import NotJudged
 from edge.frame import Pixels
 from edge.settings import COLOUR_CHANNELS, Channel, Grid, MapSettings, Variable
-from edge.variables import (
-    COARSE_SIGMA_PX,
-    LARGEST_GAIN,
-    SMALLEST_GAIN,
-    CellVariables,
-    FloatArray,
-    Light,
-    channels_of,
-    variable_count,
-)
+from edge.variables import CellVariables, FloatArray, Light, channels_of, variable_count
 from edge.verdict import Reason
 from training.unit_space import unit_space
 
