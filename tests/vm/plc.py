@@ -22,6 +22,7 @@ WIRES = {"ok": 22, "ng": 23, "fault": 24, "busy": 25, "ready": 26}
 OUTCOMES = ("ok", "ng", "fault")
 PATIENCE_S = 240.0
 BEGUN_S = 0.05  # a part's number goes to the disk while it is judged; one that ends before that leaves no gap
+OPEN_S = 0.1  # the contact stays open between two parts: longer than a kernel debounces, and an emulated one is late
 PRIORITY = 20  # the core's is 10
 
 
@@ -76,6 +77,7 @@ def one_part(wires: Wires) -> dict[str, object]:
     pulse_ms = (time.monotonic() - shown) * 1000
     trigger(0)
     wires.wait(lambda on: "ready" in on, "READY")
+    time.sleep(OPEN_S)
     outcomes = {name: wires.rises[name] for name in OUTCOMES if wires.rises[name]}
     return {
         "outcomes": outcomes,
