@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
@@ -38,6 +38,7 @@ def test_the_rank_is_the_smallest_that_keeps_the_overkill(parts: int, overkill: 
     assert limit.parts == parts
 
 
+@settings(deadline=None)
 @given(distances=DISTANCES, overkill=SHARES)
 def test_no_more_of_the_parts_lie_beyond_the_limit_than_were_asked_for_and_their_order_does_not_matter(
     distances: list[float], overkill: Fraction

@@ -252,6 +252,14 @@ def test_the_report_opens_from_disk_without_a_request_or_a_complaint(tmp_path: P
         assert browser.evaluate(f"({move})(-99)").startswith("0 of ")
         browser.evaluate("document.getElementById('limit-back').click()")
         assert browser.evaluate("document.getElementById('share-now').innerText") == "1.00"
+        browser.evaluate("document.getElementById('limit-line').scrollIntoView({block: 'center'})")
+        line = "document.querySelector('#limit-line .grip').getBoundingClientRect()"
+        x, y = browser.evaluate(f"{line}.x + {line}.width / 2"), browser.evaluate(f"{line}.y + {line}.height / 2")
+        for kind, moved in (("mousePressed", 0), ("mouseMoved", 40), ("mouseReleased", 40)):
+            browser.call(
+                "Input.dispatchMouseEvent", type=kind, x=x + moved, y=y, button="left", buttons=1, clickCount=1
+            )
+        assert float(browser.evaluate("document.getElementById('share-now').innerText")) > 1.05
         point = "document.querySelector('[data-point]').getBoundingClientRect()"
         browser.evaluate("document.querySelector('svg.scatter').scrollIntoView({block: 'center'})")
         x, y = browser.evaluate(f"{point}.x + {point}.width / 2"), browser.evaluate(f"{point}.y + {point}.height / 2")
