@@ -1,6 +1,7 @@
 """From a folder to a bundle, end to end, on a small rendered set."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +33,7 @@ from training.maps import GoodParts
 from training.packing import map_mean_limit
 from training.report import Findings, findings_of, metrics_of, report_of
 from training.report.sentences import whole_rate_told
-from training.report.wording import told
+from training.report.wording import label_told, told
 
 SMALL = MapSettings(grid=Grid(rows=16, columns=18))
 PRODUCT = "connector <b>24</b> & more"
@@ -193,6 +194,34 @@ def test_the_page_says_what_the_metrics_say(findings: Findings) -> None:
     assert len(points) == len(findings.points) == page.count("data-point=")
 
 
+def test_the_tables_of_the_page_hold_the_figures_of_the_metrics(findings: Findings) -> None:
+    metrics = json.loads(json.dumps(metrics_of(findings), allow_nan=False))
+    english = re.sub('<span lang="ja">.*?</span>', "", report_of(findings))
+    rows = {
+        tuple(re.sub("<.*?>", "", cell).strip() for cell in re.findall("<t[hd].*?>(.*?)</t[hd]>", row))
+        for row in re.findall("<tr.*?>(.*?)</tr>", english, re.DOTALL)
+    }
+    for count in metrics["counts"]:
+        assert (label_told(count["label"]).en, str(count["taught"]), str(count["tested"])) in rows
+    tested = metrics["test"]["per_defect"]
+    assert len(tested) <= 16  # of more, only those that escaped have a row of their own
+    for label, rate in tested.items():
+        mark = " ✗" if rate["events"] else ""
+        low, high = (f"{100 * end:.0f}" for end in rate["interval_95"])
+        caught, escaped = str(rate["trials"] - rate["events"]), f"{rate['events']}{mark}"
+        assert (label_told(label).en, str(rate["trials"]), caught, escaped, f"{low} to {high} %") in rows
+    for ranked in metrics["distances"]:
+        name = told(f"distance.{ranked['name']}", count=ranked["count"]).en
+        assert (f"{name} (judges)" if ranked["is_used"] else name, f"{ranked['auroc']:.4f}") in rows
+    assert metrics["distances"][0]["auroc"] == metrics["test"]["auroc"]
+    for truth, said in metrics["confusion"].items():
+        row = next(row for row in rows if row[0] == label_told(truth).en and "·" in row)
+        assert sorted(cell for cell in row[1:-1] if cell != "·") == sorted(map(str, said.values()))
+        assert row[-1] == str(sum(said.values()))
+    for check in metrics["checks"]:
+        assert any(row[0] == told(f"check.{check['name']}").en and row[1] == f"{check['value']:.3g}" for row in rows)
+
+
 def test_the_report_says_plainly_that_there_were_no_test_pictures(whole: Fitted) -> None:
     page = report_of(found(whole))
     assert "There were no test pictures" in page
@@ -223,6 +252,14 @@ def test_the_report_opens_from_disk_without_a_request_or_a_complaint(tmp_path: P
         assert browser.evaluate(f"({move})(-99)").startswith("0 of ")
         browser.evaluate("document.getElementById('limit-back').click()")
         assert browser.evaluate("document.getElementById('share-now').innerText") == "1.00"
+        browser.evaluate("document.getElementById('limit-line').scrollIntoView({block: 'center'})")
+        line = "document.querySelector('#limit-line .grip').getBoundingClientRect()"
+        x, y = browser.evaluate(f"{line}.x + {line}.width / 2"), browser.evaluate(f"{line}.y + {line}.height / 2")
+        for kind, moved in (("mousePressed", 0), ("mouseMoved", 40), ("mouseReleased", 40)):
+            browser.call(
+                "Input.dispatchMouseEvent", type=kind, x=x + moved, y=y, button="left", buttons=1, clickCount=1
+            )
+        assert float(browser.evaluate("document.getElementById('share-now').innerText")) > 1.05
         point = "document.querySelector('[data-point]').getBoundingClientRect()"
         browser.evaluate("document.querySelector('svg.scatter').scrollIntoView({block: 'center'})")
         x, y = browser.evaluate(f"{point}.x + {point}.width / 2"), browser.evaluate(f"{point}.y + {point}.height / 2")

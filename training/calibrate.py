@@ -8,8 +8,7 @@ import numpy as np
 from scipy.stats import beta, betabinom
 
 from edge.manifest import LimitRule
-
-CONFIDENCE = 0.95
+from training.sample_size import CONFIDENCE, upper_bound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,5 +147,5 @@ class Rate:
         interval = f"95 % interval {100 * low:.1f} to {100 * high:.1f} %"
         words = f"{self.events} of {self.trials} ({100 * self.share:.1f} %, {interval})"
         if self.events == 0:
-            words += f"; the true rate is below about {min(100.0, 100 * 3 / self.trials):.1f} % (95 %)"
+            words += f"; the true rate is below {100 * upper_bound(0, self.trials):.1f} % (95 %)"
         return words

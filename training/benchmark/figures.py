@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.verdict import Outcome
-from training.calibrate import CONFIDENCE, Rate
+from training.calibrate import Rate
 from training.dataset import GOOD
 from training.evaluate import Judged, auroc_of, evaluate
+from training.sample_size import CONFIDENCE
 
 RESAMPLES = 2000
 POOLED_CELLS = (5, 20, 100)

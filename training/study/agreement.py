@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from training.calibrate import CONFIDENCE
+from training.sample_size import CONFIDENCE
 
 RESAMPLES = 4000
 FEWEST_DEFINED = 0.95  # of the resamples: below it the interval is not given

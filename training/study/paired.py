@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import binom, norm
 
-from training.calibrate import CONFIDENCE
 from training.errors import DataSetError
+from training.sample_size import CONFIDENCE
 from training.study.runs import Run, TestedPart
 
 Floats = npt.NDArray[np.float64]
