@@ -158,10 +158,10 @@ def test_a_candidate_that_cannot_judge_any_more_does_not_keep_the_station_from_i
     with running(site.config):
         switch(site.config, ModelWish(do="shadow"))
 
-    def arm(config: StationConfig, version: Version) -> Armed:
+    def arm(config: StationConfig, version: Version, **options: int) -> Armed:
         if version.serial == 8:
             raise error
-        return arm_version(config, version)
+        return arm_version(config, version, **options)
 
     monkeypatch.setattr("edge.commands.loading.arm_version", arm)
     with running(site.config):
@@ -224,7 +224,7 @@ def browser(site: Site, tmp_path: Path) -> Iterator[tuple[Browser, str]]:
 def test_engineer_compares_in_the_browser(browser: tuple[Browser, str]) -> None:
     page, _ = browser
     page.evaluate("document.getElementById('rejudge').click()")
-    page.wait_for("document.querySelector('a[href=\"/set-up/models/8/rejudged.json\"]') !== null", seconds=90)
+    page.wait_for("document.querySelector('a[href^=\"/set-up/models/8/rejudged.json\"]') !== null", seconds=90)
     assert page.evaluate("document.querySelectorAll('a[href^=\"/part/\"] img').length") > 0
     assert page.complaints() == []
     assert page.accessibility_faults() == []

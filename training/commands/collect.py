@@ -22,6 +22,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--onto", type=Path, required=True, metavar="DATA", help="the data set that the model was taught"
     )
     parser.add_argument("--last", type=int, default=DEFAULT_LAST, metavar="N", help="parts (default: %(default)s)")
+    parser.add_argument(
+        "--program", type=int, default=0, metavar="N", help="of which kind, where several are inspected"
+    )
     parser.add_argument("--ssh", default=shlex.join(SSH), help="command with options (default: %(default)s)")
     parser.add_argument("--remote", default=REMOTE, help="what starts edge there (default: %(default)s)")
     parser.add_argument("--station", default=STATION, help="its configuration there (default: %(default)s)")
@@ -49,6 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _collect(arguments: argparse.Namespace, folder: Path) -> Collected:
     rest = ["records", "--config", arguments.station, "collect", "--last", str(arguments.last)]
+    rest += ["--program", str(arguments.program)] if arguments.program else []
     command = [*shlex.split(arguments.ssh), arguments.host, f"{arguments.remote} {shlex.join(rest)}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout
