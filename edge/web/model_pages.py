@@ -4,7 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -40,7 +40,7 @@ class ModelPages:
         is_managed = self._site.config.bundle == INSTALLED
         program = program_in(self._site, request)
         programs, slots = self._site.config.programs, slots_of(self._site.config, program)
-        shown = {"is_managed": is_managed, "program": program, "programs": sorted(programs.items())}
+        shown: dict[str, Any] = {"is_managed": is_managed, "program": program, "programs": sorted(programs.items())}
         try:
             book, serials = await run_in_threadpool(lambda: (slots.book, slots.serials()))
         except BundleError:
