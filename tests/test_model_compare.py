@@ -16,7 +16,7 @@ from edge.errors import BundleError, EdgeError, ModelError
 from edge.model_switch import ModelWish
 from edge.page_store import PageStore
 from edge.rejudge import Judged, Mistakes, Used
-from edge.slots import Slots, Version
+from edge.slots import Probation, Slots, Version
 from edge.truth import truths
 from edge.web.app import make_site
 from edge.web.compare_pages import MOST_SHOWN
@@ -187,6 +187,16 @@ def test_a_shadow_decides_nothing_and_ends_when_told(site: Site, monkeypatch: py
         run_parts(site.config, 2)
     assert json.loads(shadow_file(slots, candidate).read_text()) == told
     assert {row[4] for row in rows(site.config)} == {7}
+
+
+@needs_root
+def test_no_shadow_is_promised_while_the_current_model_is_on_probation(site: Site) -> None:
+    slots = Slots(site.data)
+    on_probation = Probation(parts=50)
+    slots.change(lambda book: book.model_copy(update={"probation": on_probation}))
+    with running(site.config), pytest.raises(BundleError, match="the current model is on probation"):
+        switch(site.config, ModelWish(do="shadow"))
+    assert not slots.book.is_shadowing
 
 
 @needs_root
