@@ -31,7 +31,8 @@ PARTS = f"""
     SELECT parts.sequence, triggered_ns, outcome, margin, models.sha256, models.map_sha256,
         map_rows, map_columns, levels
     FROM parts LEFT JOIN models ON models.number = parts.model LEFT JOIN maps USING (sequence)
-    WHERE parts.sequence BETWEEN ? AND ? AND reason != '{Reason.TEST_PIECE}' ORDER BY parts.sequence LIMIT ?
+    WHERE parts.sequence BETWEEN ? AND ? AND (? = '' OR models.product = ?) AND reason != '{Reason.TEST_PIECE}'
+    ORDER BY parts.sequence LIMIT ?
 """
 PICTURES = """
     SELECT jpeg, (SELECT path FROM pictures WHERE sequence = :sequence) AS path
@@ -118,10 +119,13 @@ class Summary:
 class Rejudge:
     """One model over the records of one data folder, which are only read, a thousand parts at a time."""
 
-    def __init__(self, folder: Path, *, inspector: Inspector, embedder: EmbedsMany, model: ModelName) -> None:
-        """inspector, embedder, model: of one bundle."""
+    def __init__(
+        self, folder: Path, *, inspector: Inspector, embedder: EmbedsMany, model: ModelName, product: str = ""
+    ) -> None:
+        """inspector, embedder, model: of one bundle. product: only parts that a model of it has judged; "": all."""
         self._folder, self._inspector, self._embedder, self._model = folder, inspector, embedder, model
         self._grain: Grain | None = None
+        self._product = product
 
     def parts(self, *, first: int, last: int, tick: Callable[[int], None] = lambda _: None) -> Iterator[Judged]:
         """Every part recorded from one number to another. tick: told each number that was reached.
@@ -130,7 +134,7 @@ class Rejudge:
         """
         while first <= last:
             with reading(self._folder) as connection:
-                rows = connection.execute(PARTS, (first, last, PARTS_AT_ONCE)).fetchall()
+                rows = connection.execute(PARTS, (first, last, self._product, self._product, PARTS_AT_ONCE)).fetchall()
             if not rows:
                 return
             yield from self._judge(rows)

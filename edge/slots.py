@@ -90,6 +90,8 @@ class Book(Strict):
         """With the candidate judging beside the current one, or no longer. Raises BundleError if there is none."""
         if self.candidate is None:
             raise BundleError("no model waits as the candidate; install one first")
+        if is_on and self.probation is not None:
+            raise BundleError("the current model is on probation, with the one before it beside it: wait for its end")
         return self.model_copy(update={"is_shadowing": is_on})
 
     def activated(self, version: Version, *, wall_ns: int, probation_parts: int = 0, why: str = "") -> "Book":

@@ -477,7 +477,7 @@ def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_missing_demo_model_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("edge.commands.assembly.PACKAGE", tmp_path / "edge")
+    monkeypatch.setattr("edge.commands.loading.PACKAGE", tmp_path / "edge")
     with pytest.raises(BundleError, match="the demo model is not there"):
         demo_bundle_path()
 

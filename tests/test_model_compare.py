@@ -16,7 +16,7 @@ from edge.errors import BundleError, EdgeError, ModelError
 from edge.model_switch import ModelWish
 from edge.page_store import PageStore
 from edge.rejudge import Judged, Mistakes, Used
-from edge.slots import Slots, Version
+from edge.slots import Probation, Slots, Version
 from edge.truth import truths
 from edge.web.app import make_site
 from edge.web.compare_pages import MOST_SHOWN
@@ -158,10 +158,10 @@ def test_a_candidate_that_cannot_judge_any_more_does_not_keep_the_station_from_i
     with running(site.config):
         switch(site.config, ModelWish(do="shadow"))
 
-    def arm(config: StationConfig, version: Version) -> Armed:
+    def arm(config: StationConfig, version: Version, **options: int) -> Armed:
         if version.serial == 8:
             raise error
-        return arm_version(config, version)
+        return arm_version(config, version, **options)
 
     monkeypatch.setattr("edge.commands.loading.arm_version", arm)
     with running(site.config):
@@ -187,6 +187,16 @@ def test_a_shadow_decides_nothing_and_ends_when_told(site: Site, monkeypatch: py
         run_parts(site.config, 2)
     assert json.loads(shadow_file(slots, candidate).read_text()) == told
     assert {row[4] for row in rows(site.config)} == {7}
+
+
+@needs_root
+def test_no_shadow_is_promised_while_the_current_model_is_on_probation(site: Site) -> None:
+    slots = Slots(site.data)
+    on_probation = Probation(parts=50)
+    slots.change(lambda book: book.model_copy(update={"probation": on_probation}))
+    with running(site.config), pytest.raises(BundleError, match="the current model is on probation"):
+        switch(site.config, ModelWish(do="shadow"))
+    assert not slots.book.is_shadowing
 
 
 @needs_root
@@ -224,7 +234,7 @@ def browser(site: Site, tmp_path: Path) -> Iterator[tuple[Browser, str]]:
 def test_engineer_compares_in_the_browser(browser: tuple[Browser, str]) -> None:
     page, _ = browser
     page.evaluate("document.getElementById('rejudge').click()")
-    page.wait_for("document.querySelector('a[href=\"/set-up/models/8/rejudged.json\"]') !== null", seconds=90)
+    page.wait_for("document.querySelector('a[href^=\"/set-up/models/8/rejudged.json\"]') !== null", seconds=90)
     assert page.evaluate("document.querySelectorAll('a[href^=\"/part/\"] img').length") > 0
     assert page.complaints() == []
     assert page.accessibility_faults() == []

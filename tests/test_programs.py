@@ -1,5 +1,6 @@
 """Several kinds of parts on one station: by program number, or first which kind, then how far from it."""
 
+import io
 import json
 import sqlite3
 import threading
@@ -15,7 +16,7 @@ import pytest
 
 from edge.__main__ import main
 from edge.armed import Armed
-from edge.commands.loading import slots_of
+from edge.commands.collecting import send as collect
 from edge.commands.managing import install, switch
 from edge.config import ConfigError, StationConfig, load_config, parse_config
 from edge.drivers.program_lines import ProgramLines
@@ -26,6 +27,7 @@ from edge.inspection import Inspection, StageTimes
 from edge.kinds import AnyKind, Kind
 from edge.model_switch import ModelWish
 from edge.page_store import PageStore
+from edge.program_slots import slots_of
 from edge.programs import FILE_NAME, Programs, ProgramSwitch, read_number, write_number
 from edge.record import ModelName
 from edge.verdict import Outcome, Reason, Verdict, fault
@@ -34,7 +36,7 @@ from edge.wiring import ProgramLines as Wiring
 from tests.contracts.conftest import fake_board as fake_board
 from tests.gpio_boards import FakeBoard
 from tests.sealing import changed, needs_root, sealed
-from tests.sites import OPERATOR, Client, with_accounts
+from tests.sites import ENGINEER, OPERATOR, Client, with_accounts
 from tests.small_model import MIRRORED, PRODUCT, Small, build_small_model, small_mirrored, spoilt
 from tests.stationed import send, station_in
 from tests.stations import Bench, FakeInspector, until
@@ -465,3 +467,40 @@ def _quick_trial(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
     monkeypatch.setattr("edge.commands.managing.try_in_child", lambda *_, **__: TRIED)
     yield
+
+
+@needs_root
+def test_the_models_page_and_past_production_are_of_one_program(
+    config: StationConfig, mirrored: Small, tmp_path: Path
+) -> None:
+    install(config, send(tmp_path, sealed(changed(mirrored.raw, serial=8)), "new"))
+    site = with_accounts(make_site(config))
+    engineer = Client(site)
+    engineer.sign_in(*ENGINEER)
+    core = Core(config)
+    with running(config):
+        one_round(core)
+        core.done("program", number=2)
+        one_round(core)
+        assert 'data-serial="8"' not in engineer.get("/set-up/models").text
+        assert 'data-serial="8"' in engineer.get("/set-up/models?program=2").text
+        assert engineer.get("/set-up/models?program=3").status_code == 404
+        assert engineer.get("/set-up/models/8").status_code == 404
+        assert engineer.post("/set-up/models/8/rejudge?program=2").status_code == 200
+        until(lambda: not engineer.get("/set-up/models/8/state?program=2").json()["is_running"], seconds=120)
+        found = engineer.get("/set-up/models/8/rejudged.json?program=2").json()
+        assert sum(found["outcomes"].values()) == products(config).count(MIRRORED)
+        assert engineer.post("/set-up/models/activate?program=2", serial="8").json()["serial"] == 8
+        core.part()
+    assert slots_of(config, 1).book.current.serial == 7  # type: ignore[union-attr]
+    assert rows(config)[-1][4] == 8
+
+
+@needs_root
+def test_corrections_are_collected_of_one_program(config: StationConfig) -> None:
+    with running(config):
+        one_round(Core(config))
+    out = io.BytesIO()
+    with pytest.raises(BundleError, match="there is no program 0"):
+        collect(config, first=1, last=100, out=out)
+    assert collect(config, first=1, last=100, out=out, program=2) == 0

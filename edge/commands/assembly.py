@@ -12,7 +12,6 @@ from typing import cast
 from edge.armed import Armed
 from edge.commands.loading import bundle_path as bundle_path
 from edge.commands.loading import load_inspector as load_inspector
-from edge.commands.loading import slots_of
 from edge.commands.programs import keepers_of, load_programs, model_commands
 from edge.config import INSTALLED, StationConfig
 from edge.control import Answer, Control, PlainCommands
@@ -24,6 +23,7 @@ from edge.heartbeat import Heartbeat
 from edge.interfaces import Camera, Clock, Outputs
 from edge.model_start import ended_in_order
 from edge.notify import Notifier
+from edge.program_slots import slots_of
 from edge.programs import ProgramSwitch
 from edge.record import Record
 from edge.recorder import Recorder

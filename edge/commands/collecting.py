@@ -12,6 +12,7 @@ from edge.config import INSTALLED, StationConfig
 from edge.database import reading
 from edge.errors import BundleError
 from edge.export import Row, csv_table, rows_between
+from edge.program_slots import slots_of
 from edge.slots import Slots
 from edge.trust import read_raw
 from edge.truth import CERTAIN
@@ -24,16 +25,19 @@ KEPT = (
 TRUTHS = frozenset(what.value for what in CERTAIN)
 
 
-def send(config: StationConfig, *, first: int, last: int, out: BinaryIO) -> int:
-    """Write the tar; how many corrected parts it tells of. Raises EdgeError."""
-    folder, corrected = Path(config.data), list[Row]()
+def send(config: StationConfig, *, first: int, last: int, out: BinaryIO, program: int = 0) -> int:
+    """Write the tar; how many corrected parts it tells of. program: of which kind. Raises EdgeError."""
+    folder, corrected, slots = Path(config.data), list[Row](), slots_of(config, program)
+    product = config.programs.get(program)
     with tarfile.open(fileobj=out, mode="w|", format=tarfile.USTAR_FORMAT) as tar:
         with tempfile.TemporaryDirectory() as workshop:
             path = Path(workshop) / "parts.csv"
             with csv_table(path) as table:
                 for rows in rows_between(folder, first=first, last=last):
                     table.write(rows)
-                    corrected += [row for row in rows if row["correction"] in TRUTHS]
+                    corrected += [
+                        row for row in rows if row["correction"] in TRUTHS and product in (None, row["model_product"])
+                    ]
             tar.add(path, arcname=path.name, filter=_plain)
         told = []
         for row in corrected:
@@ -42,7 +46,7 @@ def send(config: StationConfig, *, first: int, last: int, out: BinaryIO) -> int:
             if content:
                 _add(tar, name, content)
             told.append({**{key: row[key] for key in KEPT}, "picture": name})
-        if model := _model(config):
+        if model := _model(config, slots):
             _add(tar, "model", model)
         about = {"station": config.station, "first": first, "last": last, "corrected": told}
         _add(tar, "collected.json", json.dumps(about, indent=1, ensure_ascii=False).encode())
@@ -59,11 +63,10 @@ def _picture(folder: Path, sequence: int) -> bytes:
         return b""
 
 
-def _model(config: StationConfig) -> bytes:
+def _model(config: StationConfig, slots: Slots) -> bytes:
     """What judges now, which knows how much grain a stored picture has lost."""
     try:
         if config.bundle == INSTALLED:
-            slots = Slots(Path(config.data))
             current = slots.book.current
             return read_raw(slots.path_of(current)) if current else b""
         return read_raw(bundle_path(config.bundle))

@@ -22,6 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("model", type=Path)
     parser.add_argument("last", type=int)
     parser.add_argument("out")
+    parser.add_argument("--own-product", action="store_true", help="only parts judged by models of the same product")
     options = parser.parse_args(arguments)
     try:
         with reading(options.data) as connection:
@@ -29,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
             first = connection.execute(LAST_PARTS, (last, options.last)).fetchone()[0]
         if first is None:
             raise RecordError("no part was recorded yet")
-        again, model = judge_again(options.data, options.model)
+        again, model = judge_again(options.data, options.model, is_own_product=options.own_product)
         began_s, summary = time.monotonic(), Summary()
         with opened(options.out) as out:
             assert out is not None

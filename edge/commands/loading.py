@@ -11,14 +11,14 @@ from edge.errors import BundleError, ModelError
 from edge.inspection import Inspector
 from edge.model_start import begin
 from edge.model_store import arm, read_bundle
+from edge.program_slots import slots_of
 from edge.receive import installed, read_version, version_of
-from edge.slots import Slots, Version
+from edge.slots import Version
 from edge.trust import Trust, Vouched, read_vouched
 
 log = logging.getLogger(__name__)
 
 PACKAGE = Path(__file__).parents[1]
-PROGRAMS = "programs"  # folder in the data, with the models of each
 
 
 def load_model(config: StationConfig, program: int = 0) -> Armed:
@@ -30,27 +30,6 @@ def load_model(config: StationConfig, program: int = 0) -> Armed:
     except (BundleError, ModelError) as error:
         log.error("there is no valid model: %s", error)  # noqa: TRY400 - one plain line
         return Armed(why_not=f"there is no valid model: {error}")
-
-
-def slots_of(config: StationConfig, program: int = 0) -> Slots:
-    """The models of a station, or of one of its programs. Raises BundleError for a number that means none."""
-    data = Path(config.data)
-    if program not in (config.programs or {0: ""}):
-        there = ", ".join(f"{number} ({product})" for number, product in sorted(config.programs.items()))
-        words = f"there are: {there}" if there else "there is only one kind of parts"
-        raise BundleError(f"there is no program {program} on this station; {words}")
-    return Slots(data / PROGRAMS / str(program) if program else data)
-
-
-def program_of(config: StationConfig, product: str) -> int:
-    """Which program a model is for; 0 on a station with a single kind. Raises BundleError if there is none."""
-    for number, name in config.programs.items():
-        if name == product:
-            return number
-    if config.programs:
-        wanted = ", ".join(config.programs.values())
-        raise BundleError(f"this is a model for '{product}', and this station inspects: {wanted}")
-    return 0
 
 
 def arm_version(config: StationConfig, version: Version, *, program: int = 0) -> Armed:

@@ -6,13 +6,14 @@ import time
 from pathlib import Path
 
 from edge.commands.assembly import rules_of
-from edge.commands.loading import arm_version, find_version, program_of, slots_of, trust_of
+from edge.commands.loading import arm_version, find_version, trust_of
 from edge.config import INSTALLED, StationConfig
 from edge.control import ask
 from edge.data_folder import is_held
 from edge.errors import BundleError, EdgeError
 from edge.model_switch import ModelWish, step_for
 from edge.page_store import PageStore
+from edge.program_slots import program_of, slots_of
 from edge.receive import Received, budget_of, receive, try_in_child
 from edge.slots import Version
 from edge.trust import read_raw, vouched

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from edge.beside import shadow_file
 from edge.commands import receiving
-from edge.commands.loading import slots_of
 from edge.commands.managing import CORE_S, check_manageable, install, switch
 from edge.config import StationConfig, load_config
 from edge.control import ask
 from edge.errors import DeviceUnavailable
 from edge.model_switch import ModelWish
+from edge.program_slots import slots_of
 from edge.receive import Received
 from edge.slots import Slots
 

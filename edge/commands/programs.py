@@ -12,6 +12,7 @@ from edge.daemon import Daemon
 from edge.errors import BundleError
 from edge.model_switch import ModelSwitch, ModelWish
 from edge.model_trial import TrialKeeper
+from edge.program_slots import slots_of
 from edge.programs import Programs, read_number
 
 Keepers = Mapping[int, TrialKeeper]
@@ -38,7 +39,7 @@ def keepers_of(config: StationConfig) -> Keepers:
 
     def keeper(number: int) -> TrialKeeper:
         return TrialKeeper(
-            loading.slots_of(config, number),
+            slots_of(config, number),
             Path(config.data),
             arm=lambda version: loading.arm_version(config, version, program=number),
         )
@@ -58,7 +59,7 @@ def model_commands(
 
         return ModelSwitch(
             daemon,
-            loading.slots_of(config, number),
+            slots_of(config, number),
             find=lambda serial: loading.find_version(config, serial, program=number),
             arm=lambda version: loading.arm_version(config, version, program=number),
             use=use_for,
@@ -72,7 +73,7 @@ def model_commands(
             keeper.begin(switches[number].change)
 
     def run(wish: ModelWish) -> Answer:
-        loading.slots_of(config, wish.program)  # raises for a number that means none
+        slots_of(config, wish.program)  # raises for a number that means none
         return switches[wish.program].run(wish)
 
     return {"model": SetUpCommand(arguments=ModelWish, run=run)}

@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
-from edge.commands.loading import program_of
 from edge.commands.managing import check_manageable, install, switch
 from edge.config import StationConfig
 from edge.errors import BundleError
 from edge.model_switch import ModelWish
+from edge.program_slots import program_of
 from edge.receive import Received
 from edge.slots import Slots
 from edge.spool import Spool

@@ -47,19 +47,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     again.add_argument("--json", metavar="OUT", help='summary and every change as JSON; "-" for the standard output')
     collect = kinds.add_parser("collect", help="the station's end of `training collect`: a tar to the standard output")
     _add_range(collect)
+    collect.add_argument(
+        "--program", type=int, default=0, metavar="N", help="of which kind of parts, where several are"
+    )
     kinds.add_parser("check-audit", help="whether the log of changes made on the page is whole")
 
 
 def run(options: argparse.Namespace) -> int:
     """Do it; 1 if it failed."""
-    folder = Path(load_config(options.config).data)
+    config = load_config(options.config)
+    folder = Path(config.data)
     match options.what:
         case "export":
             return _export(folder, options)
         case "collect":
-            return _collect(load_config(options.config), options)
+            return _collect(config, options)
         case "rejudge":
-            return _rejudge(folder, options)
+            return _rejudge(config, options)
     return _check_audit(folder)
 
 
@@ -126,13 +130,14 @@ def _collect(config: StationConfig, options: argparse.Namespace) -> int:
     first, last = _numbers(Path(config.data), options)
     if sys.stdout.isatty():
         raise EdgeError("this writes an archive: send it somewhere, such as > station.tar")
-    send(config, first=first, last=last, out=sys.stdout.buffer)
+    send(config, first=first, last=last, out=sys.stdout.buffer, program=options.program)
     return 0
 
 
-def _rejudge(folder: Path, options: argparse.Namespace) -> int:
+def _rejudge(config: StationConfig, options: argparse.Namespace) -> int:
+    folder = Path(config.data)
     first, last = _numbers(folder, options)
-    again, model = judge_again(folder, bundle_path(options.bundle))
+    again, model = judge_again(folder, bundle_path(options.bundle), is_own_product=bool(config.programs))
     began_s, summary = time.monotonic(), Summary()
     is_quiet = options.json == "-"
     with opened(options.json) as out:
@@ -149,14 +154,19 @@ def _rejudge(folder: Path, options: argparse.Namespace) -> int:
     return 0
 
 
-def judge_again(folder: Path, path: Path) -> tuple[Rejudge, ModelName]:
-    """A model over a station's records, and its name. Raises BundleError or ModelError if it cannot judge."""
+def judge_again(folder: Path, path: Path, *, is_own_product: bool) -> tuple[Rejudge, ModelName]:
+    """A model over a station's records, and its name. Raises BundleError or ModelError if it cannot judge.
+
+    is_own_product: only over parts that models of the same product have judged.
+    """
     from edge.drivers.onnx import OnnxEmbedder  # slow to import, and not needed to export
 
     bundle = read_bundle(path)
     embedder = OnnxEmbedder(bundle.network, cells=bundle.manifest.map.grid.cells)
     model = name_of(bundle)
-    return Rejudge(folder, inspector=arm(bundle, embedder), embedder=embedder, model=model), model
+    product = model.product if is_own_product else ""
+    inspector = arm(bundle, embedder)
+    return Rejudge(folder, inspector=inspector, embedder=embedder, model=model, product=product), model
 
 
 def counted(again: Rejudge, summary: Summary, first: int, last: int, *, tell: bool) -> Iterator[Judged]:

@@ -13,9 +13,11 @@ from starlette.routing import Route
 
 from edge.beside import shadow_file
 from edge.child_process import python, run_to_end, trouble_of
+from edge.program_slots import slots_of
 from edge.slots import Slots, Version
 from edge.web.core import CoreSaysNo
 from edge.web.guard import Refused, Role, needs
+from edge.web.model_pages import program_in
 from edge.web.site import Site
 
 LAST_PARTS = 5000
@@ -37,18 +39,19 @@ class ComparePages:
     """The answers of these pages."""
 
     def __init__(self, site: Site) -> None:
-        self._site, self._slots = site, Slots(site.data)
+        self._site = site
         self._running, self._lock = Running(), threading.Lock()
 
     async def index(self, request: Request) -> Response:
         """Both comparisons of one model, with pictures."""
-        version = self._version(request)
-        past, live = self._past(version), shadow_file(self._slots, version)
+        slots, version = self._found(request)
+        past, live = self._past(slots, version), shadow_file(slots, version)
         found = await run_in_threadpool(lambda: {"past": _read(past), "live": _read(live)})
         return self._site.page(
             request,
             "compare.html",
             serial=version.serial,
+            program=program_in(self._site, request),
             results={name: _shown(result) for name, result in found.items() if result},
             is_running=self._running.serial == version.serial,
             last_parts=LAST_PARTS,
@@ -56,32 +59,33 @@ class ComparePages:
 
     async def start(self, request: Request) -> Response:
         """Judge past production with this model, in a process of its own."""
-        version = self._version(request)
+        slots, version = self._found(request)
         with self._lock:
             if self._running.serial is not None:
                 raise CoreSaysNo(f"serial {self._running.serial} is being compared; wait until it is done")
             self._running = Running(serial=version.serial)
-        threading.Thread(target=self._judge, args=(version,), name="compare", daemon=True).start()
+        threading.Thread(target=self._judge, args=(slots, version), name="compare", daemon=True).start()
         return JSONResponse({"is_running": True})
 
     async def state(self, request: Request) -> Response:
         """Whether it is done."""
-        version, running = self._version(request), self._running
-        is_there = self._past(version).is_file()
+        (slots, version), running = self._found(request), self._running
+        is_there = self._past(slots, version).is_file()
         told = {"is_running": running.serial == version.serial, "is_there": is_there, "trouble": running.trouble}
         return JSONResponse(told)
 
     async def whole(self, request: Request) -> Response:
         """Everything, for other programs."""
-        path = self._past(self._version(request))
+        path = self._past(*self._found(request))
         if not path.is_file():
             raise Refused(404, "refused.not_found")
         return FileResponse(path, media_type="application/json", filename=f"rejudged-{path.name}")
 
-    def _judge(self, version: Version) -> None:
-        out = self._past(version)
-        model = str(self._slots.path_of(version))
+    def _judge(self, slots: Slots, version: Version) -> None:
+        out = self._past(slots, version)
+        model = str(slots.path_of(version))
         command = python("edge.commands.judge_again", str(self._site.data), model, str(LAST_PARTS), str(out))
+        command += ["--own-product"] if self._site.config.programs else []
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
             trouble = trouble_of(run_to_end(command, timeout_s=TIMEOUT_S))
@@ -90,14 +94,15 @@ class ComparePages:
         with self._lock:
             self._running = Running(trouble=trouble.replace(str(self._site.data), "…"))
 
-    def _past(self, version: Version) -> Path:
-        return self._slots.folder / "rejudged" / f"{version.sha256}.json"
+    def _past(self, slots: Slots, version: Version) -> Path:
+        return slots.folder / "rejudged" / f"{version.sha256}.json"
 
-    def _version(self, request: Request) -> Version:
-        version = self._slots.of_serial(request.path_params["serial"])
+    def _found(self, request: Request) -> tuple[Slots, Version]:
+        slots = slots_of(self._site.config, program_in(self._site, request))
+        version = slots.of_serial(request.path_params["serial"])
         if version is None:
             raise Refused(404, "refused.not_found")
-        return version
+        return slots, version
 
 
 def _read(path: Path) -> dict[str, object] | None:

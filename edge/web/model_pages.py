@@ -4,7 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -15,6 +15,7 @@ from edge.config import INSTALLED
 from edge.data_folder import is_held
 from edge.errors import BundleError, EdgeError
 from edge.model_switch import ModelWish
+from edge.program_slots import slots_of
 from edge.receive import Received
 from edge.slots import Slots, Version
 from edge.spool import DIGEST, Spool
@@ -32,16 +33,18 @@ class ModelPages:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._slots = Slots(site.data)
-        self._spool = Spool(self._slots)
+        self._spool = Spool(Slots(site.data))
 
     async def index(self, request: Request) -> Response:
         """What is here, which one judges, and what became of them."""
         is_managed = self._site.config.bundle == INSTALLED
+        program = program_in(self._site, request)
+        programs, slots = self._site.config.programs, slots_of(self._site.config, program)
+        shown: dict[str, Any] = {"is_managed": is_managed, "program": program, "programs": sorted(programs.items())}
         try:
-            book, serials = await run_in_threadpool(lambda: (self._slots.book, self._slots.serials()))
+            book, serials = await run_in_threadpool(lambda: (slots.book, slots.serials()))
         except BundleError:
-            return self._site.page(request, "models.html", is_managed=is_managed, book=None, events=[], models=[])
+            return self._site.page(request, "models.html", book=None, events=[], models=[], **shown)
         events = [
             {"when": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event.wall_ns / 1e9)), **event.model_dump()}
             for event in reversed(book.events[-SHOWN_EVENTS:])
@@ -50,11 +53,12 @@ class ModelPages:
             {"serial": serial, "sha256": sha256, "slot": book.slot_of(sha256), "is_older": serial < book.floor}
             for sha256, serial in sorted(serials.items(), key=lambda item: -item[1])
         ]
-        return self._site.page(request, "models.html", is_managed=is_managed, book=book, events=events, models=models)
+        return self._site.page(request, "models.html", book=book, events=events, models=models, **shown)
 
-    async def probation(self, _: Request) -> Response:
+    async def probation(self, request: Request) -> Response:
         """How the current model does."""
-        return JSONResponse(dict(await tell(self._site, "model", do="status")))
+        program = program_in(self._site, request)
+        return JSONResponse(dict(await tell(self._site, "model", do="status", program=program)))
 
     async def begin(self, request: Request) -> Response:
         """A file is to come; how much of it is here from the last time."""
@@ -94,18 +98,22 @@ class ModelPages:
         """Another model judges from the next part on."""
         said = await form(request)
         wish = ModelWish(
-            do="activate", serial=_whole(said.get("serial", "")), may_be_older=said.get("may_be_older") == "yes"
+            do="activate",
+            serial=_whole(said.get("serial", "")),
+            may_be_older=said.get("may_be_older") == "yes",
+            program=program_in(self._site, request),
         )
         return await self._switch(request, wish)
 
     async def rollback(self, request: Request) -> Response:
         """Back to the one before."""
-        return await self._switch(request, ModelWish(do="rollback"))
+        return await self._switch(request, ModelWish(do="rollback", program=program_in(self._site, request)))
 
     async def shadow(self, request: Request) -> Response:
         """The candidate judges beside the current model, or no longer."""
         is_on = (await form(request)).get("on") == "yes"
-        return await self._switch(request, ModelWish(do="shadow" if is_on else "shadow_off"))
+        program = program_in(self._site, request)
+        return await self._switch(request, ModelWish(do="shadow" if is_on else "shadow_off", program=program))
 
     async def _switch(self, request: Request, wish: ModelWish) -> Response:
         self._check_managed()
@@ -138,6 +146,16 @@ class ModelPages:
 
     def _who(self, request: Request) -> str:
         return self._site.guard.user(request).name
+
+
+def program_in(site: Site, request: Request) -> int:
+    """Whose models an address means (`?program=2`); without it the first program's. Raises Refused for no program."""
+    numbers = sorted(site.config.programs) or [0]
+    text = request.query_params.get("program", "")
+    number = _whole(text) if text else numbers[0]
+    if number not in numbers:
+        raise Refused(404, "refused.not_found")
+    return number
 
 
 def _whole(text: str) -> int:

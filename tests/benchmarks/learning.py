@@ -47,7 +47,7 @@ bundle: installed
 data: data
 deadline_ms: 10000
 faults_until_halt: 1000
-models: {{keys: keys}}
+models: {{keys: keys, probation_parts: 100}}
 camera: {{driver: folder, path: {pictures}, repeat: {repeat}}}
 trigger: {{driver: interval, interval_ms: {interval_ms}, parts: {parts}}}
 outputs: {{driver: simulated}}
@@ -148,6 +148,13 @@ class Line:
         run("training", "collect", "127.0.0.1", versions, "--onto", self.work / "first", *self._ssh)
         return next(versions.iterdir())
 
+    def rejudge(self, name: str) -> str:
+        """What a model would change of all that was judged so far."""
+        out, bundle = self.work / f"{name}.json", self.work / name / "bundle"
+        run("edge", "records", "--config", self.config, "rejudge", "--bundle", bundle, "--json", out)
+        found = json.loads(out.read_text())
+        return f"{found['outcomes']}, of corrected parts {found['mistakes']}"
+
     def judge(self, pictures: str) -> list[Part]:
         """Every part of a folder along the line, once."""
         count = len(list((self.work / pictures).iterdir()))
@@ -214,14 +221,12 @@ def learn(line: Line) -> list[str]:
     version = line.collect()
     line.push(line.fit(version, "run-2", 2))
     run("training", "corrected", line.work / "run-2", version)
-    rejudged = line.work / "rejudged.json"
-    run("edge", "records", "--config", line.config, "rejudge", "--bundle", line.work / "run-2" / "bundle",
-        "--json", rejudged)  # fmt: skip
+    rejudged = line.rejudge("run-2")
     run("edge", "model", "--config", line.config, "activate", 2)
     held_after, again = line.judge("held"), line.judge("line")
     return [
         f"corrected on the page: {corrected} parts",
-        f"judged again before release: {json.loads(rejudged.read_text()).get('mistakes')}",
+        f"judged again before release: {rejudged}",
         told("never taught, before", held_before),
         told("never taught, after", held_after),
         told("the line's parts, before", produced),
@@ -238,9 +243,7 @@ def spoil(line: Line, parts: int = 150) -> list[str]:
     line.set_up("line", parts=parts, repeat=True, interval_ms=200)
     run("edge", "run", "--config", line.config)
     beside = json.loads((line.work / "data" / "models" / "shadow" / f"{candidate.sha256}.json").read_text())
-    rejudged = line.work / "rejudged-wrong.json"
-    run("edge", "records", "--config", line.config, "rejudge", "--bundle", line.work / "run-3" / "bundle",
-        "--json", rejudged)  # fmt: skip
+    rejudged = line.rejudge("run-3")
     run("edge", "model", "--config", line.config, "activate", 3)
     last = line.last
     run("edge", "run", "--config", line.config)
@@ -248,7 +251,7 @@ def spoil(line: Line, parts: int = 150) -> list[str]:
     book = line.slots.book
     return [
         f"spoilt model, beside the line: {beside['outcomes']}",
-        f"spoilt model, judged again: {json.loads(rejudged.read_text()).get('mistakes')}",
+        f"spoilt model, judged again: {rejudged}",
         f"released all the same: it judged {sum(part.serial == 3 for part in judged)} of {len(judged)} parts",
         f"now current: {book.current}; {book.events[-1].what}: {book.events[-1].why}",
     ]
@@ -272,8 +275,8 @@ def main() -> None:
     with sshd(work / "ssh") as (_, server):
         line = Line(work, server)
         line.set_up("line", parts=1)
-        lines = [*learn(line), *spoil(line)]
-    print("\n".join(lines))
+        for step in (learn, spoil):
+            print("\n".join(step(line)), flush=True)
 
 
 if __name__ == "__main__":

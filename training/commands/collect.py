@@ -22,6 +22,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--onto", type=Path, required=True, metavar="DATA", help="the data set that the model was taught"
     )
     parser.add_argument("--last", type=int, default=DEFAULT_LAST, metavar="N", help="parts (default: %(default)s)")
+    parser.add_argument(
+        "--program", type=int, default=0, metavar="N", help="of which kind, where several are inspected"
+    )
     parser.add_argument("--ssh", default=shlex.join(SSH), help="command with options (default: %(default)s)")
     parser.add_argument("--remote", default=REMOTE, help="what starts edge there (default: %(default)s)")
     parser.add_argument("--station", default=STATION, help="its configuration there (default: %(default)s)")
@@ -39,6 +42,9 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"{collected.station}: {len(parts)} corrected parts of {collected.first} to {collected.last}")
     for label, number in sorted(version.added.items()):
         print(f"  {number:5} added to {label}")
+    if version.unseen:
+        print(f"  {version.unseen:5} kept aside, not to be taught: the map does not show what is wrong with them;")
+        print("        more light or magnification helps, or a finer grid")
     if version.unusable:
         shown = ", ".join(map(str, version.unusable[:10])) + (" …" if len(version.unusable) > 10 else "")
         print(f"  {len(version.unusable):5} without a usable whole picture: {shown}")
@@ -49,6 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _collect(arguments: argparse.Namespace, folder: Path) -> Collected:
     rest = ["records", "--config", arguments.station, "collect", "--last", str(arguments.last)]
+    rest += ["--program", str(arguments.program)] if arguments.program else []
     command = [*shlex.split(arguments.ssh), arguments.host, f"{arguments.remote} {shlex.join(rest)}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout

@@ -56,13 +56,14 @@ function onSecondPress(button, question, act) {
 }
 
 async function showProbation() {
-  const answer = await fetch("/set-up/models/probation", { headers: { Accept: "application/json" } }).catch(() => null);
+  const answer = await fetch("/set-up/models/probation" + byId("models").dataset.of, { headers: { Accept: "application/json" } }).catch(() => null);
   const counts = answer?.ok ? (await answer.json()).probation : null;
   byId("probation").hidden = !counts;
   if (counts) byId("probation").textContent = `${word("models.probation")}: ${filledIn("models.probation_counts", counts)}`;
 }
 
 function beginModels() {
+  const of = byId("models").dataset.of;
   byId("upload").addEventListener("submit", async (event) => {
     event.preventDefault();
     const button = byId("send");
@@ -79,11 +80,11 @@ function beginModels() {
   for (const button of document.querySelectorAll("[data-serial]")) {
     const older = button.dataset.older;
     onSecondPress(button, word(older ? "models.older" : "models.sure"),
-      () => send("/set-up/models/activate", { serial: button.dataset.serial, may_be_older: older }));
+      () => send("/set-up/models/activate" + of, { serial: button.dataset.serial, may_be_older: older }));
   }
-  onSecondPress(byId("rollback"), word("models.sure"), () => send("/set-up/models/rollback"));
+  onSecondPress(byId("rollback"), word("models.sure"), () => send("/set-up/models/rollback" + of));
   const shadow = byId("shadow");
-  if (shadow) onClick(shadow, async () => { await send("/set-up/models/shadow", { on: shadow.dataset.on }); location.reload(); });
+  if (shadow) onClick(shadow, async () => { await send("/set-up/models/shadow" + of, { on: shadow.dataset.on }); location.reload(); });
   showProbation();
   setInterval(() => { if (!document.hidden) showProbation(); }, PROBATION_MS);
 }
