@@ -68,6 +68,7 @@ def test_everything_is_in_the_json_and_on_the_terminal(
         assert set(measured["stages"]["whole"]) == {"p50", "p99", "p99.9", "max"}
         assert measured["tail"]["budget_ms"] == pytest.approx(5 * found["stages"]["whole"]["p50"], abs=0.01)
         assert measured["first_ms"] > 0
+        assert measured["page_faults_per_part"] >= 0
     assert found["memory"]["peak_mb"] >= found["memory"]["rss_mb"] > 0
     assert set(found["before"]) == set(found["after"]) >= {"governor", "temperature_c", "is_throttled", "load"}
     assert found["core"]["start_s"] > 0

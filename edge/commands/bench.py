@@ -92,6 +92,7 @@ def _findings(measured: Measured, *, budget_ms: float | None = None) -> dict[str
     return {
         "stages": summary(measured.stages),
         "first_ms": round(measured.first_ms, 3),
+        "page_faults_per_part": round(measured.page_faults, 3),
         "tail": tail(measured.stages["whole"], budget_ms=budget_ms or _budget_ms(measured)),
     }
 
@@ -117,8 +118,8 @@ def _print_stages(measured: Measured, *, budget_ms: float | None = None) -> None
     budget_ms = budget_ms or _budget_ms(measured)
     far = tail(measured.stages["whole"], budget_ms=budget_ms)
     print(
-        f"first part {measured.first_ms:.2f}; p99.9 is {far['p99.9_of_p50']:.2f} times p50; later than "
-        f"{budget_ms:.1f} ({BUDGET} times the calm p50): {far['missed']:g}"
+        f"first part {measured.first_ms:.2f}; p99.9 is {far['p99.9_of_p50']:.2f} times p50; later than {budget_ms:.1f} "
+        f"({BUDGET} times the calm p50): {far['missed']:g}; {measured.page_faults:.2f} page faults a part"
     )
 
 

@@ -2,6 +2,7 @@
 
 import gc
 import math
+import resource
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,9 +22,11 @@ class Measured:
     """first_ms: the whole of the first part after the model was loaded and had tested itself, not in `stages`.
 
     stages: milliseconds of each stage and of the whole, in the order of the parts; those of the warm-up left out.
+    page_faults: how many a part took in the mean: memory that the kernel had to hand out, or to read from the disk.
     """
 
     first_ms: float
+    page_faults: float
     stages: dict[str, list[float]]
 
 
@@ -34,6 +37,7 @@ def measure(inspector: Inspector, frames: Sequence[Frame], parts: int, *, gap_ms
     """
     names = [field.name for field in fields(StageTimes)]
     taken: dict[str, list[float]] = {name.removesuffix("_ms"): [] for name in ("read", *names, "whole")}
+    faults: list[int] = []
     with rubbish_between_parts():
         for frame in islice(cycle(frames), parts + WARM_UP_PARTS):
             time.sleep(gap_ms / 1000)
@@ -47,8 +51,12 @@ def measure(inspector: Inspector, frames: Sequence[Frame], parts: int, *, gap_ms
                 taken[name.removesuffix("_ms")].append(getattr(times, name))
             taken["whole"].append((ended_ns - began_ns) / 1e6)
             gc.collect()
-    first_ms = taken["whole"][0]
-    return Measured(first_ms=first_ms, stages={stage: values[WARM_UP_PARTS:] for stage, values in taken.items()})
+            faults.append(_page_faults())
+    return Measured(
+        first_ms=taken["whole"][0],
+        page_faults=(faults[-1] - faults[WARM_UP_PARTS - 1]) / parts,
+        stages={stage: values[WARM_UP_PARTS:] for stage, values in taken.items()},
+    )
 
 
 @contextmanager
@@ -62,6 +70,12 @@ def rubbish_between_parts() -> Iterator[None]:
     finally:
         gc.enable()
         gc.unfreeze()
+
+
+def _page_faults() -> int:
+    """Of this process since its start."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_minflt + used.ru_majflt
 
 
 def summary(stages: Mapping[str, Sequence[float]]) -> dict[str, dict[str, float]]:

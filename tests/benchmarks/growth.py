@@ -12,12 +12,9 @@ With a scaled stream the camera itself makes the small picture, so a frame of an
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
-import numpy as np
-import torch
 
 from edge.bundle import Bundle
 from edge.commands.assembly import demo_bundle_path
@@ -25,13 +22,11 @@ from edge.commands.bench_machine import conditions, machine
 from edge.drivers import open_embedder
 from edge.frame import Frame
 from edge.inspection import Inspector
-from edge.manifest import FrameFormat
 from edge.model_store import read_bundle
 from edge.settings import Grid
+from tests.benchmarks.grown import with_frame, with_grid, with_labels
 from tests.benchmarks.peer_models import Judge
 from tests.benchmarks.peers import as_markdown, compare
-from training.export import to_onnx
-from training.network import EmbeddingNet
 
 FRAMES = ((1280, 960), (1640, 1232), (2592, 1944))
 GRIDS = (
@@ -72,51 +67,6 @@ def grown_models() -> list[Judge]:
         name = f"grid {grid.rows}x{grid.columns} of {grid.cell_px} px: working picture {grid.width_px}x{grid.height_px}"
         found.append(Grown(name, with_grid(demo, grid)))
     return found + [Grown(f"{count} known defects", with_labels(demo, count)) for count in LABELS]
-
-
-def with_frame(bundle: Bundle, width: int, height: int) -> Bundle:
-    """The model of a camera with other frames."""
-    golden = tuple(
-        replace(each, frame=Frame(pixels=cv2.resize(each.frame.pixels, (width, height)).astype(np.uint8)))
-        for each in bundle.golden
-    )
-    size = FrameFormat(width=width, height=height, is_colour=bundle.manifest.frame.is_colour)
-    return replace(bundle, golden=golden, manifest=bundle.manifest.model_copy(update={"frame": size}))
-
-
-def with_grid(bundle: Bundle, grid: Grid) -> Bundle:
-    """The model with another map."""
-    old, references = bundle.manifest.map.grid, bundle.references
-    size = (grid.width_px, grid.height_px)
-    bigger = {
-        name: cv2.resize(getattr(references, name), size) for name in ("picture", "mean", "upper", "lower", "inspected")
-    }
-    places = bundle.cells.unit_space.reshape(old.rows, old.columns, -1)
-    unit_space = cv2.resize(places, (grid.columns, grid.rows)).reshape(grid.cells, -1)
-    torch.manual_seed(0)
-    network = EmbeddingNet(grid, bundle.manifest.training.network).eval()
-    manifest = bundle.manifest.model_copy(
-        update={
-            "map": bundle.manifest.map.model_copy(update={"grid": grid}),
-            "quality": bundle.manifest.quality.model_copy(update={"sharpness": 0.0}),  # sizes differ in that
-        }
-    )
-    return replace(
-        bundle,
-        manifest=manifest,
-        references=replace(references, **bigger),
-        cells=replace(bundle.cells, unit_space=unit_space),
-        network=to_onnx(network),
-    )
-
-
-def with_labels(bundle: Bundle, count: int) -> Bundle:
-    """The model with other known defects."""
-    random = np.random.default_rng(0)
-    defects = random.normal(0, 10, (count, bundle.centroids.good.size)).astype(np.float32)
-    labels = tuple(f"defect_{number}" for number in range(count))
-    manifest = bundle.manifest.model_copy(update={"labels": labels})
-    return replace(bundle, manifest=manifest, centroids=replace(bundle.centroids, defects=defects))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,6 +1,6 @@
 """How many instructions a part takes on a Cortex-A72, by stage, and what that would be on a Raspberry Pi 4.
 
-    python -m tests.vm.instructions [--parts 20] [--json OUT]
+    python -m tests.vm.instructions [--parts 20] [--frame 2592x1944] [--json OUT]
 
 How they are counted: `qemu-system-aarch64 -cpu cortex-a72 -icount shift=0` lets the virtual machine's clock go on by
 one nanosecond with each instruction, and by nothing else. So every stopwatch of the program that runs in it, here
@@ -53,7 +53,12 @@ WORK = """
 import json
 from edge.commands.assembly import demo_bundle_path, load_inspector
 from edge.commands.bench_stages import measure
-bundle, inspector = load_inspector(demo_bundle_path())
+from edge.drivers import open_embedder
+from edge.inspection import Inspector
+from tests.benchmarks.grown import with_frame
+bundle, _ = load_inspector(demo_bundle_path())
+bundle = with_frame(bundle, {width}, {height})
+inspector = Inspector(bundle, open_embedder(bundle))
 found = measure(inspector, [golden.frame for golden in bundle.golden], {parts})
 print({answer!r} + json.dumps(found.stages))
 """
@@ -64,9 +69,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", type=int, default=20)
     parser.add_argument("--json", type=Path, metavar="OUT")
+    parser.add_argument("--frame", default="640x480", metavar="WIDTHxHEIGHT", help="the demo model grown to it")
     options = parser.parse_args()
-    counted = count(WORK.format(parts=options.parts, answer=ANSWER))
-    print(as_markdown(counted, parts=options.parts))
+    width, height = (int(side) for side in options.frame.split("x"))
+    counted = count(WORK.format(parts=options.parts, answer=ANSWER, width=width, height=height))
+    print(as_markdown(counted, parts=options.parts, frame=options.frame))
     if options.json:
         options.json.write_text(json.dumps(counted, indent=1) + "\n", encoding="utf-8")
 
@@ -78,7 +85,7 @@ def count(work: str) -> dict[str, list[float]]:
     with tempfile.TemporaryDirectory(dir=cache_folder(), prefix="count-") as folder:
         memory = Path(folder) / "root.cpio"
         with memory.open("wb") as file:
-            project = {f"project/{name}": ROOT / name for name in ("edge", "models")}
+            project = {f"project/{name}": ROOT / name for name in ("edge", "models", "tests")}
             write(file, {"": root(), **project}, {"init": INIT, "work.py": work.encode()})
         command = [EMULATOR, "-M", "virt", "-cpu", "cortex-a72", "-smp", "1", "-m", str(MEMORY_MB)]
         command += ["-icount", "shift=0,sleep=off", "-nographic", "-no-reboot", "-nic", "none"]
@@ -92,11 +99,11 @@ def count(work: str) -> dict[str, list[float]]:
     return found
 
 
-def as_markdown(counted: dict[str, list[float]], *, parts: int) -> str:
+def as_markdown(counted: dict[str, list[float]], *, parts: int, frame: str) -> str:
     """The table: millions of instructions, median and most, and the projection."""
     slow, fast = INSTRUCTIONS_A_CYCLE
     told = (
-        f"{parts} parts of the demo model, 640x480, colour; Pi 4: {PI4_GHZ} GHz, {slow} to {fast} instructions a cycle"
+        f"{parts} parts of the demo model, {frame}, colour; Pi 4: {PI4_GHZ} GHz, {slow} to {fast} instructions a cycle"
     )
     lines = [
         told,
