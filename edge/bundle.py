@@ -20,7 +20,7 @@ from edge.manifest import LARGEST_BUNDLE_BYTES, MANIFEST, FileEntry, FrameFormat
 from edge.picture_files import PNG_SIGNATURE, Kind, measure
 from edge.pictures import decode_picture
 from edge.preprocess import HIDDEN_UNITS, CellFunction, References
-from edge.settings import Metric
+from edge.scoring import Metric
 from edge.variables import FloatArray, variable_count
 
 LARGEST_ARRAYS_BYTES = 256 * 2**20  # expanded

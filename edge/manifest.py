@@ -7,7 +7,8 @@ from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, mode
 
 from edge.errors import BundleError
 from edge.quality import QualityLimits
-from edge.settings import MapSettings, Metric, Share, Strict
+from edge.scoring import Metric
+from edge.settings import MapSettings, Share, Strict
 from edge.verdict import Outcome
 
 FORMAT_VERSION = 2  # refused if newer; older formats are read by the version that wrote them

@@ -2,18 +2,31 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
 
 from edge.errors import ModelError
 from edge.frame import Pixels
-from edge.settings import Metric
 
 HIGHER_ORDER = 4  # of Metric.HIGHER
 
 FloatArray = npt.NDArray[np.float32]
 Distances = npt.NDArray[np.float64]
+
+
+class Metric(StrEnum):
+    """How the distance of an embedding from the good parts' centroid is measured.
+
+    euclidean: the usual one. mahalanobis: by how much good parts spread in each direction. cosine: by direction alone.
+    higher: Minkowski's of fourth order, in which a few large differences count for more than many small ones.
+    """
+
+    EUCLIDEAN = "euclidean"
+    MAHALANOBIS = "mahalanobis"
+    COSINE = "cosine"
+    HIGHER = "higher"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

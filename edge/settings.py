@@ -42,19 +42,6 @@ class Variable(StrEnum):
     EXCESS = "excess"
 
 
-class Metric(StrEnum):
-    """How the distance of an embedding from the good parts' centroid is measured; see `edge/scoring.py`.
-
-    euclidean: the usual one. mahalanobis: by how much good parts spread in each direction. cosine: by direction alone.
-    higher: Minkowski's of fourth order, in which a few large differences count for more than many small ones.
-    """
-
-    EUCLIDEAN = "euclidean"
-    MAHALANOBIS = "mahalanobis"
-    COSINE = "cosine"
-    HIGHER = "higher"
-
-
 class Grid(Strict):
     """The map's shape. One cell is `cell_px` squared in the working picture."""
 

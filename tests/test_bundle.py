@@ -24,7 +24,7 @@ from edge.drivers import open_embedder
 from edge.errors import BundleError
 from edge.manifest import FORMAT_VERSION, LARGEST_BUNDLE_BYTES, LARGEST_MANIFEST_BYTES, MANIFEST, parse_manifest
 from edge.model_store import arm
-from edge.settings import Metric
+from edge.scoring import Metric
 from tests.small_model import Small
 
 Files = dict[str, bytes]

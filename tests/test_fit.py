@@ -17,7 +17,8 @@ from sklearn.covariance import ledoit_wolf
 from edge.bundle import decode
 from edge.drivers.onnx import OnnxEmbedder
 from edge.inspection import Inspector, self_test
-from edge.settings import Grid, MapSettings, Metric
+from edge.scoring import Metric
+from edge.settings import Grid, MapSettings
 from edge.verdict import Outcome
 from tests.browser import CHROMIUM, Browser
 from tests.picture_folders import pixels, write_picture

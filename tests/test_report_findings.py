@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from sklearn.covariance import ledoit_wolf
 from sklearn.metrics import auc, roc_auc_score
 
-from edge.settings import Metric
+from edge.scoring import Metric
 from edge.verdict import Outcome, Reason, Verdict, fault
 from tests.verdicts import verdict_at
 from training.calibrate import cross_fitted_limit

@@ -11,8 +11,7 @@ from scipy.spatial.distance import cdist
 
 from edge.errors import ModelError
 from edge.judge import judge
-from edge.scoring import Scorer, distances, squared_distances
-from edge.settings import Metric
+from edge.scoring import Metric, Scorer, distances, squared_distances
 from edge.verdict import Outcome
 
 MAP = np.arange(12, dtype=np.uint8).reshape(3, 4)

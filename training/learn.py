@@ -8,8 +8,8 @@ import numpy as np
 
 from edge.bundle import Centroids
 from edge.frame import Frame
-from edge.scoring import Distances, distances
-from edge.settings import AlignmentMode, MapSettings, Metric
+from edge.scoring import Distances, Metric, distances
+from edge.settings import AlignmentMode, MapSettings
 from edge.variables import FloatArray
 from training.alignment_mode import ModeChoice, choose_mode
 from training.batches import Batches, LabelledMaps

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from edge.errors import EdgeError
-from edge.settings import AlignmentMode, Channel, Grid, MapSettings, Metric, Variable
+from edge.scoring import Metric
+from edge.settings import AlignmentMode, Channel, Grid, MapSettings, Variable
 from training.dataset import DataSet, check_trainable, open_dataset
 from training.network_names import LOSSES, NETWORKS
 from training.run_folder import RunFolder

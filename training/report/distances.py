@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.cluster import KMeans
 
-from edge.scoring import Distances, distances
-from edge.settings import Metric
+from edge.scoring import Distances, Metric, distances
 from edge.variables import FloatArray
 from training.evaluate import Judged, auroc_of
 from training.learn import Learned

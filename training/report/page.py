@@ -8,7 +8,7 @@ from markupsafe import Markup
 from edge.frame import Pixels
 from edge.inspection import Inspection
 from edge.pictures import read_picture
-from edge.settings import Metric
+from edge.scoring import Metric
 from training.calibrate import Rate
 from training.dataset import Sample
 from training.evaluate import Judged
