@@ -33,13 +33,13 @@ class Wires:
         self._files = {name: (LINES / f"sim_gpio{line}" / "value").open() for name, line in WIRES.items()}
         self.on: frozenset[str] = frozenset()
         self.rises: Counter[str] = Counter()
-        self._looked = time.monotonic()
+        self.began_s = self.began_before_s = self.ended_s = time.monotonic()  # the last look and the one before
         self.longest_gap_s = 0.0
         self.look()
 
     def look(self) -> frozenset[str]:
-        now = time.monotonic()
-        self.longest_gap_s, self._looked = max(self.longest_gap_s, now - self._looked), now
+        self.began_before_s, self.began_s = self.began_s, time.monotonic()
+        self.longest_gap_s = max(self.longest_gap_s, self.began_s - self.began_before_s)
         found = set()
         for name, file in self._files.items():
             file.seek(0)
@@ -47,6 +47,7 @@ class Wires:
                 found.add(name)
         self.rises.update(found - self.on)
         self.on = frozenset(found)
+        self.ended_s = time.monotonic()
         return self.on
 
     def wait(self, condition, what: str) -> None:
@@ -72,9 +73,9 @@ def one_part(wires: Wires) -> dict[str, object]:
     busy_s = time.monotonic() - began
     early = sorted(wires.on & set(OUTCOMES))
     wires.wait(lambda on: on & set(OUTCOMES), "outcome")
-    shown = time.monotonic()
+    shown, not_yet_shown = wires.began_s, wires.began_before_s
     wires.wait(lambda on: not on & set(OUTCOMES), "end of the pulse")
-    pulse_ms = (time.monotonic() - shown) * 1000
+    pulse_ms, at_most_ms = ((wires.ended_s - began_s) * 1000 for began_s in (shown, not_yet_shown))
     trigger(0)
     wires.wait(lambda on: "ready" in on, "READY")
     time.sleep(OPEN_S)
@@ -84,6 +85,7 @@ def one_part(wires: Wires) -> dict[str, object]:
         "busy": wires.rises["busy"],
         "early": early,
         "pulse_ms": pulse_ms,
+        "pulse_at_most_ms": at_most_ms,  # it rose some time after the look before; an emulated processor stands still
         "busy_s": busy_s,
         "takt_s": shown - began,
     }
