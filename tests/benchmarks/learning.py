@@ -8,8 +8,9 @@ of it; what was fitted there before is not fitted again.
 Half of `train/good` is what the first model is taught, with nothing else. Of the other half two thirds, and half of
 each kind of defect, come along the line; all that is left, and `test/good`, is never shown to any training. Everything
 is done as people do it: `training fit`, `sign` and `push` (over an sshd on this computer), `edge run` with a folder as
-its camera, each wrong verdict corrected on the page (with --confirm each rejected defect confirmed as well), `training collect`, a second fit, push and release. Then parts
-that neither model was taught are judged by both, on the station.
+its camera, each wrong verdict corrected on the page (with --confirm each rejected defect confirmed as well),
+`training collect`, a second fit, push and release. Then parts that neither model was taught are judged by both, on the
+station.
 
 At last somebody mixes up the folders: a third model is taught the defective parts as good and the good ones as
 defective. It is pushed, judges beside the line and judges past production again; it is released all the same.
