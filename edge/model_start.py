@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from edge.armed import Armed
 from edge.errors import BundleError, ModelError
-from edge.slots import Book, Probation, Slots, Version
+from edge.slots import Book, Slots, Version
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def _with_start(book: Book) -> Book:
 def _with_starts(book: Book, starts: int) -> Book:
     if book.probation is None:
         return book
-    return book.model_copy(update={"probation": Probation(parts=book.probation.parts, starts=starts)})
+    return book.model_copy(update={"probation": book.probation.model_copy(update={"starts": starts})})
 
 
 def _return(slots: Slots, arm: Callable[[Version], Armed], why: str) -> Armed:

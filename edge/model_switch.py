@@ -25,12 +25,14 @@ PATIENCE_S = 6.0
 class ModelWish(Strict):
     """serial: of the model to activate. may_be_older: a person has said that it may be below what ran here.
 
-    program: whose models are meant, on a station with several.
+    may_pass_more: a person expects it to reject fewer parts than the one before. program: whose models are meant, on a
+    station with several.
     """
 
     do: Literal["activate", "rollback", "shadow", "shadow_off", "status"]
     serial: int | None = Field(default=None, ge=0)
     may_be_older: bool = False
+    may_pass_more: bool = False
     program: int = Field(default=0, ge=0, le=255)
 
 
@@ -108,4 +110,6 @@ def step_for(
         raise BundleError(
             f"serial {version.serial} is below {floor}, which this station has run: say --older if that is meant"
         )
-    return lambda book: book.activated(version, wall_ns=now_ns, probation_parts=probation_parts)
+    return lambda book: book.activated(
+        version, wall_ns=now_ns, probation_parts=probation_parts, may_pass_more=wish.may_pass_more
+    )

@@ -43,11 +43,13 @@ class Trial:
         *,
         parts: int,
         usual: Usual,
+        may_pass_more: bool,
         before: Armed,
         go_back: Callable[[Callable[[Book], Book]], object],
     ) -> None:
         """before: the model to compare with and to return to. go_back: changes the slots and the running model."""
         self._slots, self._version, self._wanted, self._usual = slots, version, parts, usual
+        self._may_pass_more = may_pass_more
         self._go_back, self._tally, self._lock = go_back, Tally(), threading.Lock()
         self._worker: Worker[None] = Worker(name="probation", begin=go_last)
         self._shadow = Shadow(before.inspector, on_judged=self._compared) if before.inspector else None
@@ -85,7 +87,7 @@ class Trial:
         with self._lock:
             if self._is_over or time.monotonic() < self._again_s:
                 return
-            why = self._tally.failure(self._usual)
+            why = self._tally.failure(self._usual, may_pass_more=self._may_pass_more)
             self._is_over = bool(why) or self._tally.parts >= self._wanted
             if not self._is_over:
                 return
@@ -155,7 +157,13 @@ class TrialKeeper:
         before = self._armed(book.previous, "there is no way back from this model")
         usual = usual_before(self._data, book.current.sha256)
         self._trial = Trial(
-            self._slots, book.current, parts=book.probation.parts, usual=usual, before=before, go_back=go_back
+            self._slots,
+            book.current,
+            parts=book.probation.parts,
+            usual=usual,
+            may_pass_more=book.probation.may_pass_more,
+            before=before,
+            go_back=go_back,
         )
 
     def _armed(self, version: Version, otherwise: str) -> Armed:

@@ -53,10 +53,11 @@ class Tally:
         self.only_new_ng += new.outcome is Outcome.NG and old.outcome is not Outcome.NG
         self.only_old_ng += old.outcome is Outcome.NG and new.outcome is not Outcome.NG
 
-    def failure(self, usual: Usual) -> str:
+    def failure(self, usual: Usual, *, may_pass_more: bool = False) -> str:
         """Why the new model must go, "" if nothing speaks against it.
 
-        Each by the binomial tail: chance alone would explain it less often than once in 740 times.
+        Each by the binomial tail: chance alone would explain it less often than once in 740 times. may_pass_more: a
+        person has said that it rejects fewer parts than the one before, and is meant to.
         """
         for count, share, what in ((self.late, usual.late, "came too late"), (self.faults, usual.faults, "were FAULT")):
             if is_unusually_many(count, self.parts, usual_share=max(share, LEAST_SHARE)):
@@ -66,5 +67,10 @@ class Tally:
             return (
                 f"of {self.compared} parts that both judged, it alone rejects {self.only_new_ng}, "
                 f"and the model before it alone {self.only_old_ng}"
+            )
+        if not may_pass_more and is_unusually_many(self.only_old_ng, differing, usual_share=0.5):
+            return (
+                f"of {self.compared} parts that both judged, it passes {self.only_old_ng} that the model before it "
+                f"rejects, and rejects {self.only_new_ng} that that one passes: if that is meant, say --fewer-ng"
             )
         return ""

@@ -45,10 +45,14 @@ class Event(Strict):
 
 
 class Probation(Strict):
-    """The current model must prove itself over so many parts. starts: of the core, that did not end in order."""
+    """The current model must prove itself over so many parts. starts: of the core, that did not end in order.
+
+    may_pass_more: a person has said that it may reject fewer parts than the model before it.
+    """
 
     parts: int = Field(ge=1)
     starts: int = Field(default=0, ge=0)
+    may_pass_more: bool = False
 
 
 class Book(Strict):
@@ -94,10 +98,13 @@ class Book(Strict):
             raise BundleError("the current model is on probation, with the one before it beside it: wait for its end")
         return self.model_copy(update={"is_shadowing": is_on})
 
-    def activated(self, version: Version, *, wall_ns: int, probation_parts: int = 0, why: str = "") -> "Book":
+    def activated(
+        self, version: Version, *, wall_ns: int, probation_parts: int = 0, may_pass_more: bool = False, why: str = ""
+    ) -> "Book":
         """With another current model, which the one before it can be followed by again."""
         is_first = self.current is None
-        trial = Probation(parts=probation_parts) if probation_parts and not is_first else None
+        is_tried = bool(probation_parts) and not is_first
+        trial = Probation(parts=probation_parts, may_pass_more=may_pass_more) if is_tried else None
         slots = {
             "current": version,
             "previous": self.previous if self.current == version else self.current,

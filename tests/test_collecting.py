@@ -22,7 +22,7 @@ from edge.model_switch import ModelWish
 from edge.page_store import PageStore
 from edge.pictures import read_picture
 from tests.sealing import needs_root, sealed
-from tests.small_model import Small, small_frame, spoilt
+from tests.small_model import Small, small_frame
 from tests.ssh import needs_sshd, sshd
 from tests.stationed import station_in
 from tests.stations import until, verdict
@@ -31,7 +31,7 @@ from tests.test_model_trial import run_parts
 from tests.test_receive import take
 from tests.test_set_up import running
 from training.__main__ import main
-from training.collecting import ABOUT, UNSEEN, Corrected, corrected_in, picture_of, unpack_into, version_of
+from training.collecting import ABOUT, Corrected, corrected_in, picture_of, unpack_into, version_of
 from training.commands.corrected import hidden_by, line_of
 from training.dataset import open_dataset
 from training.errors import DataSetError
@@ -96,7 +96,6 @@ def test_corrections_become_a_data_set_that_nobody_changes(config: StationConfig
     say(config, {ok[0]: Judgement.BAD, ok[1]: Judgement.GOOD, ng[0]: Judgement.GOOD, ok[2]: Judgement.UNCERTAIN})
     sent = unpacked(sent_by(config), tmp_path / "arrived")
     collected = unpack_into(io.BytesIO(sent_by(config)), sent)
-    cv2.imwrite(str(sent / f"{ok[0]}.jpg"), spoilt(small_frame(0)).pixels)  # a defect that the map shows
     version = version_of(collected, sent, onto=before, out=tmp_path / "versions")
     assert (version.is_new, version.added, version.unusable) == (True, {"good": 2, "missed": 1}, ())
     old, new = open_dataset(before), open_dataset(version.folder)
@@ -115,25 +114,6 @@ def test_corrections_become_a_data_set_that_nobody_changes(config: StationConfig
     assert third.folder != version.folder
     assert open_dataset(third.folder).labels == old.labels
     assert len(list((tmp_path / "versions").iterdir())) == 2
-
-
-@needs_root
-def test_a_missed_defect_that_the_map_does_not_show_is_kept_and_not_taught(
-    config: StationConfig, before: Path, tmp_path: Path
-) -> None:
-    ok = judged(config, "OK")
-    say(config, {ok[0]: Judgement.BAD})  # it looks like any good part
-    sent = unpacked(sent_by(config), tmp_path / "arrived")
-    collected = unpack_into(io.BytesIO(sent_by(config)), sent)
-    version = version_of(collected, sent, onto=before, out=tmp_path / "versions")
-    assert (version.added, version.unseen) == ({}, 1)
-    assert open_dataset(version.folder).labels == open_dataset(before).labels
-    kept = picture_of(version.folder, collected.station, collected.corrected[0])
-    assert kept is not None
-    assert kept.parent == version.folder / UNSEEN / "missed"
-    (sent / "model").unlink()  # a station without a model cannot say what its map shows
-    taught = version_of(collected, sent, onto=before, out=tmp_path / "versions")
-    assert (taught.added, taught.unseen) == ({"missed": 1}, 0)
 
 
 @needs_root
@@ -247,7 +227,7 @@ def test_collected_over_ssh_and_asked_of_a_model(
         assert main([*command, *way[:-1], str(tmp_path / "none.yaml")]) == 1
     told = capsys.readouterr()
     assert "2 corrected parts" in told.out
-    assert "1 kept aside, not to be taught" in told.out
+    assert "1 added to missed" in told.out
     assert "cannot be read" in told.err
     folder = next((tmp_path / "versions").iterdir())
     collected = corrected_in(folder)

@@ -33,10 +33,11 @@ from edge.record import ModelName
 from edge.verdict import Outcome, Reason, Verdict, fault
 from edge.web.app import make_site
 from edge.wiring import ProgramLines as Wiring
+from tests.browser import CHROMIUM, Browser
 from tests.contracts.conftest import fake_board as fake_board
 from tests.gpio_boards import FakeBoard
 from tests.sealing import changed, needs_root, sealed
-from tests.sites import ENGINEER, OPERATOR, Client, with_accounts
+from tests.sites import ENGINEER, OPERATOR, Client, served, with_accounts
 from tests.small_model import MIRRORED, PRODUCT, Small, build_small_model, small_mirrored, spoilt
 from tests.stationed import send, station_in
 from tests.stations import Bench, FakeInspector, until
@@ -440,6 +441,34 @@ def test_an_operator_chooses_on_the_page_and_the_log_has_it(config: StationConfi
     with PageStore(Path(config.data)) as store:
         said = [(entry.who, entry.what, entry.new) for entry in store.audit_log()]
     assert (OPERATOR[0], "program", "2") in said
+
+
+@needs_root
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
+def test_an_operator_chooses_in_the_browser(config: StationConfig, tmp_path: Path) -> None:
+    site = with_accounts(make_site(config))
+    core = Core(config)
+    with running(config), served(site) as address, Browser(tmp_path / "chromium") as page:
+        core.part()
+        page.open(f"{address}sign-in?next=/")
+        page.wait_for("document.querySelector('input[name=password]') !== null")
+        page.evaluate(
+            f"document.querySelector('input[name=name]').value = '{OPERATOR[0]}';"
+            f"document.querySelector('input[name=password]').value = '{OPERATOR[1]}';"
+            "document.querySelector('main form, form').requestSubmit()"
+        )
+        page.wait_for("document.getElementById('model-name')?.textContent.includes('small')")
+        assert page.evaluate("document.getElementById('program').value") == "1"
+        page.evaluate(
+            "(() => { const program = document.getElementById('program'); program.value = '2';"
+            "program.dispatchEvent(new Event('change')); })()"
+        )
+        until(lambda: core.done("program")["program"] == 2)
+        page.wait_for("document.getElementById('model-name').textContent.includes('mirrored')")
+        page.wait_for("!document.body.classList.contains('is-waiting')")
+        assert page.evaluate("document.getElementById('program').value") == "2"
+        assert page.accessibility_faults() == []
+        assert page.complaints() == []
 
 
 @needs_root

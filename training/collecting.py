@@ -15,18 +15,15 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import cv2
-import numpy as np
 from pydantic import Field, ValidationError
 
 from edge.bundle import decode
 from edge.drivers import open_embedder
 from edge.errors import EdgeError, PictureError
-from edge.frame import Frame, Pixels
+from edge.frame import Frame
 from edge.grain import Grain, grain_of, with_grain
-from edge.inspection import Inspector
 from edge.model_store import arm
 from edge.pictures import decode_picture, read_picture
-from edge.preprocess import CEILING_SIGMA, FLOOR_SIGMA
 from edge.seal import without_seal
 from edge.settings import Strict
 from training.dataset import GOOD, DataSet, open_dataset
@@ -38,10 +35,6 @@ LARGEST_MEMBER_BYTES = 2 * 2**30
 MOST_MEMBERS = 200_000
 MISSED = "missed"
 """The label of bad parts that the station passed: it could not say what is wrong with them."""
-UNSEEN = "unseen"
-"""The folder of those among them whose defect the station's map does not show. They are kept, and not taught: maps that
-look like good ones, taught as defects, take from the model what it knows of good parts."""
-CONSPICUOUS_SIGMA = 5.0  # of good parts; what the page outlines
 
 
 class Corrected(Strict):
@@ -80,15 +73,11 @@ class Collected(Strict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataVersion:
-    """A data set that nobody changes any more.
-
-    added: pictures by label. unseen: how many were kept aside. unusable: parts without a usable picture.
-    """
+    """A data set that nobody changes any more. added: pictures by label. unusable: parts without a usable picture."""
 
     folder: Path
     is_new: bool
     added: Counter[str]
-    unseen: int
     unusable: tuple[int, ...]
 
 
@@ -114,27 +103,23 @@ def version_of(collected: Collected, sent: Path, *, onto: Path, out: Path) -> Da
     """Make the data set and give it its name. onto: the data set before, in any layout. sent: what was unpacked."""
     before = open_dataset(onto)
     first = read_picture(before.train[0].path)
-    inspector = _inspector(sent / "model")
-    grain = grain_of(inspector) if inspector else None
+    grain = _grain(sent / "model")
     try:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out, prefix=".collect-") as workshop:
             unfinished = Path(workshop) / "set"
             _copy(before, unfinished)
-            added, unseen, unusable = Counter[str](), 0, []
+            added, unusable = Counter[str](), []
             for part in collected.corrected:
                 _take_away(unfinished, collected.station, part)
                 frame = _frame(sent, part, grain, first)
                 if frame is None:
                     unusable.append(part.sequence)
                     continue
-                is_unseen = part.label == MISSED and inspector is not None and not _is_seen(inspector, frame)
-                kind = UNSEEN if is_unseen else "train"
-                place = unfinished / kind / part.label / f"{_name(collected.station, part)}__0.png"
+                place = unfinished / "train" / part.label / f"{_name(collected.station, part)}__0.png"
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_bytes(cv2.imencode(".png", frame.pixels)[1].tobytes())
-                unseen += is_unseen
-                added[part.label] += not is_unseen
+                added[part.label] += 1
             _write_about(unfinished, collected, before)
             shutil.copyfile(sent / PARTS, unfinished / PARTS)
             folder = out / f"{collected.station}-{_digest(unfinished)[:16]}"
@@ -144,7 +129,7 @@ def version_of(collected: Collected, sent: Path, *, onto: Path, out: Path) -> Da
                 unfinished.rename(folder)
     except OSError as error:
         raise DataSetError(f"{out}: the data set cannot be written: {error.strerror}") from error
-    return DataVersion(folder=folder, is_new=is_new, added=+added, unseen=unseen, unusable=tuple(unusable))
+    return DataVersion(folder=folder, is_new=is_new, added=added, unusable=tuple(unusable))
 
 
 def corrected_in(folder: Path) -> Collected:
@@ -157,21 +142,8 @@ def corrected_in(folder: Path) -> Collected:
 
 def picture_of(folder: Path, station: str, part: Corrected) -> Path | None:
     """Where a corrected part's picture lies in a version, None if it has none."""
-    name = f"{_name(station, part)}__0.png"
-    places = (folder / kind / part.label / name for kind in ("train", UNSEEN))
-    return next((path for path in places if path.is_file()), None)
-
-
-def conspicuous(cell_map: Pixels) -> tuple[int, float]:
-    """How many cells of a map lie beyond CONSPICUOUS_SIGMA, and the strongest one, in deviations of good parts."""
-    sigmas = FLOOR_SIGMA + cell_map.astype(np.float64) * (CEILING_SIGMA - FLOOR_SIGMA) / 255
-    return int((sigmas >= CONSPICUOUS_SIGMA).sum()), float(sigmas.max())
-
-
-def _is_seen(inspector: Inspector, frame: Frame) -> bool:
-    """Whether anything on this part's map is conspicuous; a part that has no map is taught as it is."""
-    cell_map = inspector.inspect(frame).cell_map
-    return cell_map is None or conspicuous(cell_map)[0] > 0
+    path = folder / "train" / part.label / f"{_name(station, part)}__0.png"
+    return path if path.is_file() else None
 
 
 def _name(station: str, part: Corrected) -> str:
@@ -211,13 +183,13 @@ def _frame(sent: Path, part: Corrected, grain: Grain | None, first: Frame) -> Fr
     return Frame(pixels=pixels if grain is None else with_grain(pixels, grain.whole, seed=part.sequence))
 
 
-def _inspector(model: Path) -> Inspector | None:
-    """The station's own model; None where it has none that may judge here."""
+def _grain(model: Path) -> Grain | None:
+    """As much as a JPEG takes from the station's own golden pictures; None where the station has no such model."""
     if not model.is_file():
         return None
     try:
         bundle = decode(without_seal(model.read_bytes()))
-        return arm(bundle, open_embedder(bundle))
+        return grain_of(arm(bundle, open_embedder(bundle)))
     except EdgeError:
         return None
 

@@ -59,6 +59,7 @@ def switch(config: StationConfig, wish: ModelWish, *, who: str = "") -> Version:
     data = Path(config.data)
     slots = slots_of(config, wish.program)
     older = ", older ones allowed" if wish.may_be_older else ""
+    older += ", fewer NG expected" if wish.may_pass_more else ""
     what = f"model {wish.do}{f' of program {wish.program}' if wish.program else ''}{older}"
     log(
         config, who, what, old=str(slots.book.current or ""), new="" if wish.serial is None else f"serial {wish.serial}"

@@ -35,6 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser_of_one.add_argument(
             "--older", action="store_true", help="also below the highest serial that ran here; the audit log says so"
         )
+    activate.add_argument(
+        "--fewer-ng", action="store_true", help="it is meant to reject fewer parts: no reason for probation to return"
+    )
     kinds.add_parser("rollback", help="back to the model before")
     shadow = kinds.add_parser("shadow", help="have the candidate judge beside the current model, deciding nothing")
     shadow.add_argument("is_on", choices=("on", "off"))
@@ -58,7 +61,13 @@ def run(options: argparse.Namespace) -> int:
         case "receive":
             answer, lines = _installed(receiving.from_standard_input(config, options))
         case "activate":
-            wish = ModelWish(do="activate", serial=options.serial, may_be_older=options.older, program=options.program)
+            wish = ModelWish(
+                do="activate",
+                serial=options.serial,
+                may_be_older=options.older,
+                may_pass_more=options.fewer_ng,
+                program=options.program,
+            )
             answer, lines = _switched(config, wish)
         case "shadow":
             answer, lines = _shadowed(config, slots, is_on=options.is_on == "on", program=options.program)

@@ -101,6 +101,7 @@ class ModelPages:
             do="activate",
             serial=_whole(said.get("serial", "")),
             may_be_older=said.get("may_be_older") == "yes",
+            may_pass_more=said.get("may_pass_more") == "yes",
             program=program_in(self._site, request),
         )
         return await self._switch(request, wish)

@@ -1,6 +1,6 @@
 """A station learns from its mistakes, on real pictures: overkill and escapes before and after; and a spoilt model.
 
-    python -m tests.benchmarks.learning PICTURES WORK
+    python -m tests.benchmarks.learning PICTURES WORK [--confirm]
 
 PICTURES: `train/good`, `test/good` and `test/<defect>`, as MVTec AD has them. WORK: a folder for everything that comes
 of it; what was fitted there before is not fitted again.
@@ -8,8 +8,9 @@ of it; what was fitted there before is not fitted again.
 Half of `train/good` is what the first model is taught, with nothing else. Of the other half two thirds, and half of
 each kind of defect, come along the line; all that is left, and `test/good`, is never shown to any training. Everything
 is done as people do it: `training fit`, `sign` and `push` (over an sshd on this computer), `edge run` with a folder as
-its camera, each wrong verdict corrected on the page, `training collect`, a second fit, push and release. Then parts
-that neither model was taught are judged by both, on the station.
+its camera, each wrong verdict corrected on the page (with --confirm each rejected defect confirmed as well),
+`training collect`, a second fit, push and release. Then parts that neither model was taught are judged by both, on the
+station.
 
 At last somebody mixes up the folders: a third model is taught the defective parts as good and the good ones as
 defective. It is pushed, judges beside the line and judges past production again; it is released all the same.
@@ -187,16 +188,16 @@ class Line:
         return Slots(self.work / "data")
 
 
-def correct(site: Site, parts: Sequence[Part]) -> int:
-    """Every wrong verdict, as an operator does it on the page."""
+def correct(site: Site, parts: Sequence[Part], *, is_confirming: bool) -> int:
+    """Every wrong verdict, as an operator does it on the page; is_confirming: every rejected defect as well."""
     client = Client(site)
     client.sign_in(*OPERATOR)
-    wrong = [part for part in parts if part.is_wrong]
-    for part in wrong:
+    told = [part for part in parts if part.is_wrong or (is_confirming and part.kind != GOOD)]
+    for part in told:
         what = "good" if part.kind == GOOD else "bad"
         answer = client.post(f"/part/{part.sequence}/correction", what=what)
         assert answer.status_code == 303, answer.text
-    return len(wrong)
+    return len(told)
 
 
 def told(what: str, parts: Sequence[Part]) -> str:
@@ -212,12 +213,12 @@ def told(what: str, parts: Sequence[Part]) -> str:
     )
 
 
-def learn(line: Line) -> list[str]:
+def learn(line: Line, *, is_confirming: bool) -> list[str]:
     """The loop, once round."""
     line.push(line.fit(line.work / "first", "run-1", 1), "--activate")
     produced, held_before = line.judge("line"), line.judge("held")
     site = with_accounts(make_site(load_config(line.config)))
-    corrected = correct(site, produced)
+    corrected = correct(site, produced, is_confirming=is_confirming)
     version = line.collect()
     line.push(line.fit(version, "run-2", 2))
     run("training", "corrected", line.work / "run-2", version)
@@ -262,6 +263,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("pictures", type=Path)
     parser.add_argument("work", type=Path)
+    parser.add_argument("--confirm", action="store_true", help="rejected defects are confirmed on the page as well")
     options = parser.parse_args()
     work: Path = options.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
@@ -275,8 +277,8 @@ def main() -> None:
     with sshd(work / "ssh") as (_, server):
         line = Line(work, server)
         line.set_up("line", parts=1)
-        for step in (learn, spoil):
-            print("\n".join(step(line)), flush=True)
+        print("\n".join(learn(line, is_confirming=options.confirm)), flush=True)
+        print("\n".join(spoil(line)), flush=True)
 
 
 if __name__ == "__main__":

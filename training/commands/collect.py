@@ -42,9 +42,6 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"{collected.station}: {len(parts)} corrected parts of {collected.first} to {collected.last}")
     for label, number in sorted(version.added.items()):
         print(f"  {number:5} added to {label}")
-    if version.unseen:
-        print(f"  {version.unseen:5} kept aside, not to be taught: the map does not show what is wrong with them;")
-        print("        more light or magnification helps, or a finer grid")
     if version.unusable:
         shown = ", ".join(map(str, version.unusable[:10])) + (" …" if len(version.unusable) > 10 else "")
         print(f"  {len(version.unusable):5} without a usable whole picture: {shown}")

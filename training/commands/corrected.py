@@ -4,12 +4,17 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from edge.drivers import open_embedder
 from edge.inspection import Inspection
 from edge.model_store import arm, read_bundle
 from edge.pictures import read_picture
-from training.collecting import CONSPICUOUS_SIGMA, Corrected, conspicuous, corrected_in, picture_of
+from edge.preprocess import CEILING_SIGMA, FLOOR_SIGMA
+from training.collecting import Corrected, corrected_in, picture_of
 from training.run_folder import bundle_in
+
+CONSPICUOUS_SIGMA = 5.0  # of good parts; what the page outlines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +70,11 @@ def hidden_by(found: Inspection) -> str:
     """Why a defect is passed: the map does not show it, or what comes after the map does not heed it."""
     if found.cell_map is None:
         return "there is no map of it"
-    seen, strongest = conspicuous(found.cell_map)
+    sigmas = FLOOR_SIGMA + found.cell_map.astype(np.float64) * (CEILING_SIGMA - FLOOR_SIGMA) / 255
+    seen = int((sigmas >= CONSPICUOUS_SIGMA).sum())
     if not seen:
         return (
-            f"the map does not see it (strongest cell {strongest:.1f} deviations of good parts): "
+            f"the map does not see it (strongest cell {sigmas.max():.1f} deviations of good parts): "
             "more light or magnification, or a finer grid"
         )
     margin = found.verdict.margin

@@ -80,7 +80,7 @@ function beginModels() {
   for (const button of document.querySelectorAll("[data-serial]")) {
     const older = button.dataset.older;
     onSecondPress(button, word(older ? "models.older" : "models.sure"),
-      () => send("/set-up/models/activate" + of, { serial: button.dataset.serial, may_be_older: older }));
+      () => send("/set-up/models/activate" + of, { serial: button.dataset.serial, may_be_older: older, may_pass_more: byId("fewer").checked ? "yes" : "" }));
   }
   onSecondPress(byId("rollback"), word("models.sure"), () => send("/set-up/models/rollback" + of));
   const shadow = byId("shadow");
