@@ -50,6 +50,8 @@ class Placer:
         self._small_size = (max(round(frame_width * scale), 32), max(round(frame_height * scale), 32))
         self._fine_to_small = _stretch(self._fine_size, self._small_size)
         self._small_to_reduced = _stretch(self._small_size, self._reduced_size)
+        self._small_to_working = _stretch(self._small_size, self._working_size)
+        self._fine = np.empty((*self._fine_size[::-1], *picture.shape[2:]), np.uint8)
         small = _resized(grey_of(picture), self._small_size)
         compared = None if inspected is None else _resized(inspected, self._small_size)
         self.aligner = aligner_for(small, settings.alignment, inspected=compared)
@@ -57,40 +59,52 @@ class Placer:
         self._brightness = max(float(small.mean()), 1.0)
         is_inspected = np.full(self._working_size[::-1], 255, np.uint8) if inspected is None else inspected
         self.inspected = np.asarray(cv2.subtract(is_inspected, self._never_seen(settings.alignment)), dtype=np.uint8)
+        self._left_out = np.asarray(cv2.bitwise_not(self.inspected), dtype=np.uint8)
 
     def place(self, frame: Frame) -> WorkingPicture:
         """The frame's part in the reference's place; the caller decides whether the placement will do.
 
         What lies outside the frame, or is not inspected, is taken from the reference, in the frame's light.
         """
-        small = self.small_grey(frame)
-        working = self.place_at(frame, self.aligner.align(small))
-        lit = cv2.convertScaleAbs(self._picture, alpha=float(small.mean()) / self._brightness)
-        pixels = cv2.copyTo(lit, self._unseen(working.placement), working.pixels)
-        return WorkingPicture(pixels=np.asarray(pixels, dtype=np.uint8), placement=working.placement)
+        reduced = self._reduced(frame)
+        small = self._small(reduced)
+        working = self._placed(reduced, self.aligner.align(small))
+        unseen = self._unseen(working.placement)
+        if cv2.countNonZero(unseen):
+            lit = cv2.convertScaleAbs(self._picture, alpha=cv2.mean(small)[0] / self._brightness)
+            cv2.copyTo(lit, unseen, dst=working.pixels)
+        return working
 
     def unmasked(self, pixels: Pixels) -> Pixels:
         """A copy of a working picture with what is not inspected taken from the reference."""
-        return np.asarray(cv2.copyTo(self._picture, cv2.bitwise_not(self.inspected), pixels.copy()), dtype=np.uint8)
+        return np.asarray(cv2.copyTo(self._picture, self._left_out, pixels.copy()), dtype=np.uint8)
 
     def small_grey(self, frame: Frame) -> Pixels:
         """The small grey picture of a frame that is aligned: (height, width) uint8."""
-        return _resized(grey_of(frame.pixels), self._small_size)
+        return self._small(self._reduced(frame))
 
     def place_at(self, frame: Frame, placement: Placement) -> WorkingPicture:
         """The frame brought into place by a known placement; its rim is repeated where there is no frame."""
-        reduced = frame.pixels
-        if (frame.width, frame.height) != self._reduced_size:
-            reduced = _resized(reduced, self._reduced_size)
-        fine = cv2.warpAffine(
+        return self._placed(self._reduced(frame), placement)
+
+    def _reduced(self, frame: Frame) -> Pixels:
+        """The frame, averaged down if it is large: the only pass over all of its pixels."""
+        is_small = (frame.width, frame.height) == self._reduced_size
+        return frame.pixels if is_small else _resized(frame.pixels, self._reduced_size)
+
+    def _small(self, reduced: Pixels) -> Pixels:
+        return _resized(grey_of(reduced), self._small_size)
+
+    def _placed(self, reduced: Pixels, placement: Placement) -> WorkingPicture:
+        cv2.warpAffine(
             reduced,
             (self._small_to_reduced @ self._rigid(placement) @ self._fine_to_small)[:2],
             self._fine_size,
+            dst=self._fine,
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REPLICATE,
         )
-        pixels = _resized(np.asarray(fine, dtype=np.uint8), self._working_size)
-        return WorkingPicture(pixels=pixels, placement=placement)
+        return WorkingPicture(pixels=_resized(self._fine, self._working_size), placement=placement)
 
     def inspected_part(self, inspected: npt.NDArray[np.bool_]) -> Pixels:
         """(H, W) bool of a frame that lies as the reference does → (H, W) uint8 of a working picture, 255 or 0."""
@@ -118,13 +132,12 @@ class Placer:
 
     def _unseen(self, placement: Placement) -> Pixels:
         """(H, W) uint8: 255 where a working picture shows what lies outside the frame."""
-        small_to_working = _stretch(self._small_size, self._working_size)
         right, bottom = self._small_size[0] - 0.5, self._small_size[1] - 0.5  # a pixel's edge, not its middle
         corners = np.array([[-0.5, -0.5, 1], [right, -0.5, 1], [right, bottom, 1], [-0.5, bottom, 1]]).T
-        seen = (small_to_working @ np.linalg.inv(self._rigid(placement)) @ corners)[:2].T
+        seen = (self._small_to_working @ np.linalg.inv(self._rigid(placement)) @ corners)[:2].T
         unseen = np.full(self._working_size[::-1], 255, np.uint8)
         cv2.fillConvexPoly(unseen, np.rint(seen * 16).astype(np.int32), 0, shift=4)
-        return np.asarray(cv2.bitwise_or(unseen, cv2.bitwise_not(self.inspected)), dtype=np.uint8)
+        return np.asarray(cv2.bitwise_or(unseen, self._left_out), dtype=np.uint8)
 
     def _never_seen(self, settings: AlignmentSettings) -> Pixels:
         """(H, W) uint8: 255 where a part at any angle shows what lies outside the frame at some other angle."""
