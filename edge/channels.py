@@ -76,8 +76,10 @@ class ChannelPlanes:
 
     def levels_of(self, steps: Steps) -> FloatArray:
         """Planes (H, C, W) as levels (H, W, C)."""
-        levels = steps.transpose(0, 2, 1) / STEPS_PER_LEVEL + self.least
-        return np.ascontiguousarray(levels, dtype=np.float32)
+        levels = steps * np.float32(1 / STEPS_PER_LEVEL)
+        levels += self.least[:, np.newaxis].astype(np.float32)
+        merged = cv2.merge([levels[:, channel] for channel in range(levels.shape[1])])
+        return np.asarray(merged, dtype=np.float32).reshape(steps.shape[0], steps.shape[2], -1)
 
 
 def channels_of(pixels: Pixels, channels: tuple[Channel, ...], *, gain: float) -> FloatArray:
