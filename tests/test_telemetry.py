@@ -27,7 +27,7 @@ optout = os.environ.get("ORT_DISABLE_TELEMETRY")
 print(json.dumps(dict(threads=threads() - before, sockets=sockets(), home=home, optout=optout)))
 """
 JUDGE = """
-from edge.commands.assembly import open_embedder
+from edge.drivers import open_embedder
 from edge.commands.loading import demo_bundle_path
 from edge.model_store import read_bundle
 bundle = read_bundle(demo_bundle_path())

@@ -10,8 +10,6 @@ from types import FrameType
 from typing import cast
 
 from edge.armed import Armed
-from edge.commands.loading import bundle_path as bundle_path
-from edge.commands.loading import load_inspector as load_inspector
 from edge.commands.programs import keepers_of, load_programs, model_commands
 from edge.config import INSTALLED, StationConfig
 from edge.control import Answer, Control, PlainCommands

@@ -7,11 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from edge.bundle import Bundle
-from edge.commands.assembly import bundle_path, load_inspector
 from edge.commands.bench_load import check_folder, load
 from edge.commands.bench_machine import conditions, machine
 from edge.commands.bench_programs import measure_programs, own_memory_mb
 from edge.commands.bench_stages import BUDGET, SHARES, Measured, measure, summary, tail
+from edge.commands.loading import bundle_path, load_inspector
 from edge.errors import EdgeError
 from edge.frame import Frame
 from edge.pictures import list_pictures, read_picture

@@ -17,8 +17,8 @@ from pathlib import Path
 import cv2
 
 from edge.bundle import Bundle
-from edge.commands.assembly import demo_bundle_path
 from edge.commands.bench_machine import conditions, machine
+from edge.commands.loading import demo_bundle_path
 from edge.drivers import open_embedder
 from edge.frame import Frame
 from edge.inspection import Inspector

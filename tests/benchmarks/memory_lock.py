@@ -19,9 +19,9 @@ import sys
 import time
 from pathlib import Path
 
-from edge.commands.assembly import demo_bundle_path, load_inspector
 from edge.commands.bench_machine import conditions
 from edge.commands.bench_stages import quantile, rubbish_between_parts
+from edge.commands.loading import demo_bundle_path, load_inspector
 from edge.memory_lock import CURRENT, FUTURE, ON_FAULT
 from edge.priority import before_other_programs
 

@@ -64,9 +64,8 @@ class Floor(Judge):
 
 def weight_bytes(bundle: Bundle) -> int:
     """Of everything that a part is judged against."""
-    arrays = [
-        getattr(part, name) for part in (bundle.references, bundle.cells, bundle.centroids) for name in part.__slots__
-    ]
+    parts = (bundle.references, bundle.cells, bundle.centroids)
+    arrays = [array for part in parts for name in part.__slots__ if (array := getattr(part, name)) is not None]
     return len(bundle.network) + sum(array.nbytes for array in arrays)
 
 

@@ -22,9 +22,9 @@ from pathlib import Path
 import cv2
 
 from edge.bundle import Bundle
-from edge.commands.assembly import bundle_path, load_inspector
 from edge.commands.bench_machine import conditions, machine
 from edge.commands.bench_stages import quantile, rubbish_between_parts
+from edge.commands.loading import bundle_path, load_inspector
 from edge.frame import Frame
 from edge.inspection import Inspector
 from edge.pictures import list_pictures, read_picture

@@ -51,7 +51,7 @@ c.reboot(0x4321FEDC)
 """
 WORK = """
 import json
-from edge.commands.assembly import demo_bundle_path, load_inspector
+from edge.commands.loading import demo_bundle_path, load_inspector
 from edge.commands.bench_stages import measure
 from edge.drivers import open_embedder
 from edge.inspection import Inspector
