@@ -1,6 +1,7 @@
 """What many tests share: the demo model that ships, a small one, and a folder of real pictures where there is one."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,14 @@ if TYPE_CHECKING:
     from tests.small_model import Small
 
 ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _unlocked_memory() -> Iterator[None]:
+    """A core that a test runs in its own process would lock the memory of all tests after it; as a process it does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("edge.commands.run.stay_in_memory", lambda: True)
+        yield
 
 
 @pytest.fixture(scope="session")

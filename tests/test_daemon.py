@@ -1,6 +1,7 @@
 """The loop: parts in, records out, and safe outputs at the end whatever happens."""
 
 import gc
+import logging
 import signal
 import threading
 from pathlib import Path
@@ -40,7 +41,10 @@ def test_every_part_of_the_line_is_judged_and_recorded_in_order(tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_ten_thousand_triggers_in_a_row_are_ten_thousand_verdicts_and_no_growth(tmp_path: Path) -> None:
+def test_ten_thousand_triggers_in_a_row_are_ten_thousand_verdicts_and_no_growth(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)  # a line a part would be kept by the tests, not by the station
     bench = line_of(10_000, {"inspector": FakeInspector("OK", "NG")})
     numbers: list[int] = []
     resident: dict[int, int] = {}
