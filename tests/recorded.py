@@ -37,16 +37,18 @@ def parts(
     maps: Pixels | None = None,
     models: tuple[ModelName, ModelName] = MODELS,
     verdicts: tuple[Verdict, ...] = (),
+    began_ns: int = BEGAN_NS,
 ) -> Iterator[Record]:
     """So many parts: 3 % NG, 1 % FAULT, drifting distance, light that dims, a second model half way.
 
-    maps: (M, rows, columns) uint8, taken in turns. verdicts: those on the maps, instead of made-up ones.
+    began_ns: when part 1 came, since 1970. maps: (M, rows, columns) uint8, taken in turns. verdicts: those on the maps,
+    instead of made-up ones.
     """
     rng = random.Random(seed)
     for sequence in range(first, first + number):
         day, in_day = divmod(sequence - 1, SHIFT_PARTS * SHIFTS_A_DAY)
-        wall_ns = BEGAN_NS + int((day * 86_400 + in_day * TAKT_S) * 1e9)
-        triggered_ns = wall_ns - BEGAN_NS + 10**9
+        wall_ns = began_ns + int((day * 86_400 + in_day * TAKT_S) * 1e9)
+        triggered_ns = wall_ns - began_ns + 10**9
         verdict = _verdict(rng, share=(sequence - first) / max(number, 1))
         if verdicts and verdict.distance is not None:
             verdict = verdicts[sequence % len(verdicts)]
@@ -85,6 +87,7 @@ def write_parts(
     jpeg: bytes | None = None,
     models: tuple[ModelName, ModelName] = MODELS,
     verdicts: tuple[Verdict, ...] = (),
+    began_ns: int = BEGAN_NS,
 ) -> None:
     """Add parts to a folder's records, thousands in a commit; everything else is as the core does it.
 
@@ -96,7 +99,8 @@ def write_parts(
         database.execute("PRAGMA synchronous = OFF")  # nobody pulls the plug on a test
         first = int(database.execute("SELECT coalesce(max(sequence), 0) + 1 FROM parts").fetchone()[0])
         batch: list[Record] = []
-        for record in parts(number, seed=seed, first=first, maps=maps, models=models, verdicts=verdicts):
+        made = parts(number, seed=seed, first=first, maps=maps, models=models, verdicts=verdicts, began_ns=began_ns)
+        for record in made:
             batch.append(record)
             if len(batch) == PARTS_A_COMMIT:
                 _commit(database, batch, jpeg)

@@ -1,4 +1,4 @@
-"""The network in onnxruntime: one thread, no spinning between parts, the result checked."""
+"""The network in onnxruntime: one thread for the line, no spinning between parts, the result checked."""
 
 import os
 
@@ -55,7 +55,7 @@ class OnnxEmbedder:
             network = _of_many(self._network)
             if network is None:
                 return np.stack([self.embed(cell_map) for cell_map in cell_maps])
-            self._many = _session(network)
+            self._many = _session(network, threads=_processors())
             self._check_many(cell_maps[:2])
         values = np.multiply(cell_maps.reshape(len(cell_maps), -1), np.float32(1 / 255), dtype=np.float32)
         try:
@@ -73,9 +73,14 @@ class OnnxEmbedder:
                 raise ModelError("the network gives other values for several maps at once")
 
 
-def _session(network: bytes) -> ort.InferenceSession:
+def _processors() -> int:
+    """How many this process may use: the past is judged again by all of them, below the line's priority."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+
+
+def _session(network: bytes, *, threads: int = 1) -> ort.InferenceSession:
     options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
+    options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")

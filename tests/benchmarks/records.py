@@ -35,7 +35,7 @@ from edge.takt_times import takts
 from edge.trends import points, spans
 from edge.verdict import Verdict
 from edge.web.trends import PERIODS_S
-from tests.recorded import parts, write_parts
+from tests.recorded import SHIFT_PARTS, SHIFTS_A_DAY, parts, write_parts
 from tests.sites import Client, site_of
 
 RUNS = 21
@@ -48,7 +48,9 @@ def make(folder: Path, number: int) -> None:
     name = name_of(bundle)
     maps, verdicts = connector_maps(inspector, 200)
     began = time.perf_counter()
-    write_parts(folder, number, maps=maps, verdicts=verdicts, models=(replace(name, sha256="0" * 64, serial=0), name))
+    models = (replace(name, sha256="0" * 64, serial=0), name)
+    days = -(-number // (SHIFT_PARTS * SHIFTS_A_DAY))  # ends today, or the pages would find nothing in their periods
+    write_parts(folder, number, maps=maps, verdicts=verdicts, models=models, began_ns=time.time_ns() - days * DAY_NS)
     size = (folder / FILE_NAME).stat().st_size
     took_s = time.perf_counter() - began
     print(f"{number} parts in {took_s:.0f} s, {size / 1e6:.0f} MB, {size / number:.0f} bytes a part")
