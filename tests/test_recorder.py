@@ -6,7 +6,7 @@ import resource
 import signal
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -133,6 +133,13 @@ def test_same_sequence_again_replaces_the_row(tmp_path: Path) -> None:
     assert (row["outcome"], row["is_late"], row["detail"]) == ("FAULT", 1, "and this is known by now")
 
 
+def in_a_process_that_is_killed(step: Callable[[Path], None], folder: Path) -> None:
+    process = multiprocessing.get_context("fork").Process(target=step, args=(folder,))
+    process.start()
+    process.join(30)
+    assert process.exitcode == -signal.SIGKILL
+
+
 def _record_and_die(folder: Path) -> None:
     kept = Recorder(folder, clock=SimulatedClock())
     record_parts(kept, 1, 2, 3)
@@ -142,10 +149,7 @@ def _record_and_die(folder: Path) -> None:
 
 
 def test_part_in_flight_when_the_power_went_is_reported_once(tmp_path: Path) -> None:
-    process = multiprocessing.get_context("fork").Process(target=_record_and_die, args=(tmp_path,))
-    process.start()
-    process.join(30)
-    assert process.exitcode == -signal.SIGKILL
+    in_a_process_that_is_killed(_record_and_die, tmp_path)
     with recording(tmp_path) as kept:
         assert kept.notices == ("part 4 was begun and never recorded: the power was cut, or the station was killed",)
         assert kept.next_sequence == 5
@@ -163,10 +167,7 @@ def _die_before_a_number_is_written(folder: Path) -> None:
 
 
 def test_core_that_did_not_end_in_order_is_told_once_though_no_number_is_missing(tmp_path: Path) -> None:
-    process = multiprocessing.get_context("fork").Process(target=_die_before_a_number_is_written, args=(tmp_path,))
-    process.start()
-    process.join(30)
-    assert process.exitcode == -signal.SIGKILL
+    in_a_process_that_is_killed(_die_before_a_number_is_written, tmp_path)
     with recording(tmp_path) as kept:
         assert kept.notices == (LAST_INSTANT,)
         assert kept.next_sequence == 2
