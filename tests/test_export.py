@@ -22,6 +22,7 @@ def network_of(hidden: tuple[int, ...] = (32, 32), seed: int = 0) -> EmbeddingNe
     network = EmbeddingNet(Grid(rows=ROWS, columns=COLUMNS), hidden).eval()
     with torch.no_grad():
         network.learned_share.fill_(1e7)  # as if training had found much to learn
+        network.centre_on(torch.rand(20, ROWS * COLUMNS, generator=torch.Generator().manual_seed(seed)))
     return network
 
 

@@ -69,6 +69,44 @@ def test_what_is_learned_turns_what_lies_beyond_good_parts_and_leaves_every_leng
         assert (alike < 0.95).all() if turns else (alike > 0.9999).all()
 
 
+def restless_maps(count: int, *, seed: int) -> torch.Tensor:
+    """Good parts: noise, and two places that are strong more often than others."""
+    generator = torch.Generator().manual_seed(seed)
+    sigmas = torch.randn(count, GRID.cells, generator=generator)
+    for place, share in ((300, 0.4), (900, 0.3)):
+        is_restless = torch.rand(count, generator=generator) < share
+        sigmas[is_restless, place] += 4.0
+    return levels_of(sigmas)
+
+
+def test_good_parts_have_their_centroid_at_the_origin_so_that_distance_is_length() -> None:
+    torch.manual_seed(0)
+    network = EmbeddingNet(GRID, (32, 32))
+    before = network(restless_maps(200, seed=1)).detach().mean(dim=0).norm()
+    network.centre_on(restless_maps(200, seed=1))
+    with torch.no_grad():
+        embeddings = network(restless_maps(200, seed=1))
+        centroid = embeddings.mean(dim=0)
+        distances = (network(restless_maps(200, seed=2)) - centroid).norm(dim=1)
+        lengths = network(restless_maps(200, seed=2)).norm(dim=1)
+    assert centroid.norm() < 0.1 * before
+    torch.testing.assert_close(distances, lengths, rtol=0.05, atol=0)
+
+
+@pytest.mark.parametrize("strongest", [5.0, 14.0])
+def test_a_defect_where_all_good_parts_are_strongest_keeps_its_length(strongest: float) -> None:
+    """Directions then begin exactly where the defect's own points to."""
+    torch.manual_seed(0)
+    network = EmbeddingNet(GRID, (32, 32))
+    alike = torch.zeros(20, GRID.cells)
+    alike[:, 700] = 3.0
+    network.centre_on(levels_of(alike))
+    defect = torch.zeros(1, GRID.cells)
+    defect[:, 700] = strongest
+    with torch.no_grad():
+        assert float(network(levels_of(defect)).norm()) == pytest.approx(10 * strongest / 4, rel=0.01)
+
+
 def test_the_head_gives_log_probabilities() -> None:
     scores = ClassifyHead(4)(torch.randn(5, 128))
     assert scores.shape == (5, 4)

@@ -30,8 +30,11 @@ def to_onnx(network: EmbeddingNet) -> bytes:
     sigmas = graph.node("Add", graph.node("Mul", "map", (CEILING_SIGMA - FLOOR_SIGMA) / STRONG_SIGMA),
                         FLOOR_SIGMA / STRONG_SIGMA)  # fmt: skip
     sigmas = graph.node("Relu", sigmas)
-    fixed = graph.node("MatMul", graph.node("Pow", sigmas, float(ORDER)), _array(network.regions))
-    learned = graph.node("Mul", sigmas, sigmas)
+    powers = [sigmas]  # the first, second, fourth, eighth and sixteenth: a product costs far less than Pow
+    while len(powers) < 5:
+        powers.append(graph.node("Mul", powers[-1], powers[-1]))
+    fixed = graph.node("MatMul", graph.node("Mul", powers[4], powers[3]), _array(network.regions))
+    learned = powers[1]
     for layer in network.layers:
         if isinstance(layer, nn.Linear):
             learned = graph.node("Gemm", learned, _array(layer.weight), _array(layer.bias), transB=1)
@@ -45,8 +48,9 @@ def to_onnx(network: EmbeddingNet) -> bytes:
     weight = graph.node("Mul", beyond_good, float(network.learned_share.detach()))
     turn = graph.node("Mul", graph.node("Div", learned, graph.length_of(learned)), weight)
     direction = graph.node("Add", graph.node("Div", fixed, length), turn)
-    direction = graph.node("Div", direction, graph.length_of(direction))
-    graph.node("Mul", direction, graph.node("Mul", strength, EMBEDDING_SCALE), output="embedding")
+    away = graph.node("Sub", direction, _array(network.usual))
+    away = graph.node("Div", away, graph.length_of(away))
+    graph.node("Mul", away, graph.node("Mul", strength, EMBEDDING_SCALE), output="embedding")
     cells = network.regions.shape[0]
     model = helper.make_model(
         helper.make_graph(

@@ -118,6 +118,7 @@ def train(
             checkpoint.keep(learning.state(losses, separations))
 
     network.eval()
+    network.centre_on(batches.good)
     separation = check_collapse(network, batches, step=steps)
     return Trained(network=network, losses=losses, separation=separation, separations=separations)
 

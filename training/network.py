@@ -15,6 +15,7 @@ EMBEDDING_SCALE = 10.0  # an embedding's usual length
 REGION_ROWS, REGION_COLUMNS = 8, 16
 REGION_SPREAD = 0.5  # of the distance between regions
 LEARNED_SHARE = 3.0  # of the learned part, to begin with
+MEDIAN_STEPS, SMALLEST_AWAY = 200, 1e-6
 
 
 class EmbeddingNet(nn.Module):
@@ -28,6 +29,10 @@ class EmbeddingNet(nn.Module):
     The fixed part says where a defect is, not which. The MLP turns the direction, the more the farther a part lies
     beyond what good parts reach, and leaves the length alone: how far a cell is from good is known from the map, and
     what an MLP learns by heart of some good parts would only put others farther off.
+
+    Directions are taken from `usual`, from where those of good parts cancel each other (`centre_on`). So the centroid
+    of good parts lies at the origin, and a part is as far from it as its embedding is long, in whichever region its
+    strongest cells lie; otherwise it would count for less where good parts are restless, too.
     """
 
     def __init__(self, grid: Grid, hidden: tuple[int, ...]) -> None:
@@ -39,17 +44,40 @@ class EmbeddingNet(nn.Module):
         self.learned_share = nn.Parameter(torch.tensor(LEARNED_SHARE))
         self.regions: torch.Tensor
         self.register_buffer("regions", regions_of(grid))
+        self.usual: torch.Tensor
+        self.register_buffer("usual", torch.zeros(EMBEDDING_SIZE))
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
-        """maps: (N, cells), levels / 255; taken back to standard deviations."""
-        sigmas = torch.relu(maps * (CEILING_SIGMA - FLOOR_SIGMA) + FLOOR_SIGMA) / STRONG_SIGMA  # (N, cells)
-        fixed = sigmas.pow(ORDER) @ self.regions  # (N, 128)
+        """maps: (N, cells), levels / 255."""
+        strengths, directions = self.strengths_and_directions(maps)
+        away = directions - self.usual
+        return EMBEDDING_SCALE * strengths * away / length_of(away)
+
+    def strengths_and_directions(self, maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(N, cells), levels / 255 → (N, 1) in units of STRONG_SIGMA, and (N, 128) not yet taken from `usual`."""
+        # Taken back to standard deviations of good parts: (N, cells).
+        sigmas = torch.relu(maps * (CEILING_SIGMA - FLOOR_SIGMA) + FLOOR_SIGMA) / STRONG_SIGMA
+        eighth = sigmas.square().square().square()
+        fixed = eighth.square() * eighth @ self.regions  # (N, 128): ORDER is 16 + 8
         learned: torch.Tensor = self.layers(sigmas.square())  # (N, 128)
         length = length_of(fixed)  # (N, 1)
-        strength = length.pow(1 / ORDER)
-        beyond_good = torch.relu(1 - 1 / strength)
-        direction = fixed / length + self.learned_share * beyond_good * learned / length_of(learned)
-        return EMBEDDING_SCALE * strength * direction / length_of(direction)
+        strengths = length.pow(1 / ORDER)
+        beyond_good = torch.relu(1 - 1 / strengths)
+        return strengths, fixed / length + self.learned_share * beyond_good * learned / length_of(learned)
+
+    @torch.no_grad()
+    def centre_on(self, maps: torch.Tensor) -> None:
+        """Let directions begin where those of these good parts' maps (N, cells) cancel, each with its strength.
+
+        Σ s (d - u) / |d - u| = 0 says that u is the geometric median of the directions d with weights s (Weiszfeld's
+        iteration).
+        """
+        strengths, directions = (each.double() for each in self.strengths_and_directions(maps))
+        usual = (strengths * directions).sum(dim=0) / strengths.sum()
+        for _ in range(MEDIAN_STEPS):
+            weights = strengths / (directions - usual).norm(dim=1, keepdim=True).clamp_min(SMALLEST_AWAY)
+            usual = (weights * directions).sum(dim=0) / weights.sum()
+        self.usual.copy_(usual)
 
 
 SMALLEST_LENGTH = 1e-15  # of sums of high powers: a quarter of STRONG_SIGMA, when its root is taken
