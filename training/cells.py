@@ -3,7 +3,8 @@
 A Mahalanobis distance weighs all variables by nothing but their spread over good parts. What a defect does to them is
 not known to it, and many of them drown few. Taguchi's school chooses variables by trial; here a small network, the same
 for every cell, learns it from good parts and from defects drawn on them. What good parts show at a place (the mean and
-the spread of its variables: its unit space) are inputs like the others.
+the spread of its variables: its unit space) are inputs like the others. Where people have labelled defects, these teach
+as well (`labelled_cells.py`): what a line really sees, beside what was made up.
 """
 
 from dataclasses import dataclass, replace
@@ -17,11 +18,13 @@ from torch.nn import functional
 from edge.preprocess import HIDDEN_UNITS, CellFunction, scaled, with_neighbourhood
 from edge.variables import FloatArray
 from training.cell_examples import CellExamples
+from training.labelled_cells import LabelledCells
 from training.progress import progress
 from training.threads import use_one_thread
 
 STEPS = 2400
 BATCH = 2048  # cells: half of good parts, a quarter of disturbed ones, a quarter of defects
+LABELLED_SHARE = 0.5  # of the defects' cells, once it is known which of labelled ones are defective
 LEARNING_RATE, WEIGHT_DECAY = 3e-3, 1e-2
 GOOD_WEIGHT = 4.0  # a map of good cells is almost all of them
 SMALLEST_SCALE = 0.25  # grey levels: what an 8 bit camera resolves
@@ -62,16 +65,32 @@ class CellNet(nn.Module):
 
 
 def learn_cells(
-    examples: CellExamples, *, seed: int, description: str, steps: int | None = None, shape: CellShape | None = None
+    examples: CellExamples,
+    *,
+    seed: int,
+    description: str,
+    labelled: npt.NDArray[np.float16] | None = None,
+    steps: int | None = None,
+    shape: CellShape | None = None,
 ) -> CellFunction:
-    """The function that tells changed cells from good ones; its standardisation is left at zero and one."""
+    """The function that tells changed cells from good ones; its standardisation is left at zero and one.
+
+    labelled: (M, rows, columns, V) of defective parts; None: there are none.
+    """
     torch.manual_seed(seed)
     use_one_thread()
     centre, scale = centre_and_scale(examples.good)
     good = _cells(examples.good, centre, scale)  # (N, cells, 2V)
     steps, shape = steps or STEPS, shape or CellShape()
     unit_spaces = _unit_spaces(good, shape)  # (cells, 4V)
+    of_labels = LabelledCells(
+        torch.from_numpy(good[:0] if labelled is None else _cells(labelled, centre, scale)),
+        torch.from_numpy(good),
+        torch.from_numpy(unit_spaces),
+        steps=steps,
+    )
     drawer = _Drawer(
+        of_labels,
         good=torch.from_numpy(good),
         disturbed=torch.from_numpy(_cells(examples.disturbed, centre, scale)),
         changed=torch.from_numpy(_changed_cells(examples, centre, scale)),
@@ -81,7 +100,8 @@ def learn_cells(
     network = CellNet(len(centre), shape)
     optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
-    for _ in progress(range(steps), description):
+    for step in progress(range(steps), description):
+        of_labels.look(network, step=step)
         quiet, loud = network(*drawer.quiet()), network(*drawer.changed_ones())
         loss = functional.softplus(-loud).mean() + GOOD_WEIGHT * functional.softplus(quiet).mean()
         optimizer.zero_grad()
@@ -105,6 +125,7 @@ class _Drawer:
 
     def __init__(
         self,
+        of_labels: LabelledCells,
         *,
         good: torch.Tensor,
         disturbed: torch.Tensor,
@@ -112,6 +133,7 @@ class _Drawer:
         changed_at: torch.Tensor,
         unit_spaces: torch.Tensor,
     ) -> None:
+        self._of_labels = of_labels
         self._good, self._disturbed = good, disturbed
         self._changed, self._changed_at = changed, changed_at
         self._unit_spaces = unit_spaces
@@ -123,7 +145,15 @@ class _Drawer:
 
     def changed_ones(self) -> tuple[torch.Tensor, torch.Tensor]:
         """A quarter of a batch."""
-        chosen = torch.randint(len(self._changed), (BATCH // 4,))
+        count = BATCH // 4
+        if not self._of_labels.are_known:
+            return self._made_up(count)
+        of_labels = round(LABELLED_SHARE * count)
+        made_up, labelled = self._made_up(count - of_labels), self._of_labels.drawn(of_labels)
+        return torch.cat([made_up[0], labelled[0]]), torch.cat([made_up[1], labelled[1]])
+
+    def _made_up(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+        chosen = torch.randint(len(self._changed), (count,))
         return self._changed[chosen].float(), self._unit_spaces[self._changed_at[chosen]]
 
     def _of(self, maps: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:

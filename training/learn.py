@@ -16,7 +16,7 @@ from training.batches import Batches, LabelledMaps
 from training.checkpoint import Checkpoint
 from training.dataset import GOOD, DataSet, LazyFrames, Sample, digest_of
 from training.loop import Trained, TrainingSettings, embed, train
-from training.maps import GoodParts, labelled_maps, learn_good_parts
+from training.maps import GoodParts, learn_good_parts
 from training.whitening import whitening_of
 
 VERSIONS = ("kensa", "numpy", "opencv-python-headless", "torch")  # others take no part in what is kept
@@ -113,11 +113,12 @@ def learn(dataset: DataSet, settings: FitSettings, checkpoint: Checkpoint | None
         map_settings.aligned(choice.mode),
         parts=[sample.part for sample in learned_from],
         seed=seed,
+        defective=LazyFrames(defective),
         inspected=dataset.inspected,
         once=None if checkpoint is None else checkpoint.cells,
     )
     map_settings = good.placer.settings
-    labelled = _labelled(defective, labels, good, map_settings)
+    labelled = _labelled(defective, labels, good)
     batches = Batches(good.pool, labelled, size=settings.training.batch, seed=seed)
     trained = train(batches, map_settings.grid, labels=len(labels), settings=settings.training, checkpoint=checkpoint)
     return Learned(
@@ -142,13 +143,10 @@ def _made_of(settings: FitSettings, data_sha256: str) -> str:
     return "\n".join([data_sha256, *map(repr, asked), *(f"{name} {version(name)}" for name in VERSIONS)])
 
 
-def _labelled(
-    defective: Sequence[Sample], labels: Sequence[str], good: GoodParts, settings: MapSettings
-) -> LabelledMaps | None:
+def _labelled(defective: Sequence[Sample], labels: Sequence[str], good: GoodParts) -> LabelledMaps | None:
     if not defective:
         return None
-    maps = labelled_maps(defective, LazyFrames(defective), good, settings)
-    return LabelledMaps(maps=maps, labels=np.array([1 + labels.index(sample.label) for sample in defective]))
+    return LabelledMaps(maps=good.labelled, labels=np.array([1 + labels.index(sample.label) for sample in defective]))
 
 
 def _embeddings_by_label(

@@ -1,7 +1,8 @@
 """What the network learns from: honest maps of good parts, of labelled defects and of synthetic ones.
 
 A good part's map comes from references and a cell function that had not seen the part (cross-fitting); otherwise good
-parts would look quieter in training than they ever will on the line.
+parts would look quieter in training than they ever will on the line. Labelled defects teach every cell function: the
+limit rests on good parts alone, and their own maps only give them their names.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,13 +15,12 @@ import numpy.typing as npt
 from edge.errors import NotJudged
 from edge.frame import Frame, Pixels
 from edge.placing import Placer
-from edge.preprocess import CellFunction, Mapper, References, cell_levels
-from edge.settings import MapSettings
-from edge.variables import FloatArray, Light
+from edge.preprocess import CellFunction, References, cell_levels
+from edge.settings import Grid, MapSettings
+from edge.variables import FloatArray, Light, variable_count
 from training.alignment_limits import smallest_fit
 from training.cell_examples import CellExamples, cell_examples
 from training.cells import learn_cells, standardised
-from training.dataset import Sample
 from training.errors import TrainingError
 from training.progress import progress
 from training.registration import place_good_parts
@@ -30,6 +30,8 @@ from training.unit_space import folds_of, median_picture, unit_space
 SMALLEST_VISIBLE_SHARE = 0.5  # three quarters on parts that are alike, a quarter to 0.44 on pictures of anything
 SMALLEST_VISIBLE_LEVELS = 30  # a synthetic defect that raises no cell by two deviations teaches nothing
 
+
+Variables = npt.NDArray[np.float16]
 
 CellsOnce = Callable[[int, Callable[[], CellFunction]], CellFunction]
 """Number of a cell function and how to learn it → the function, learned now or before."""
@@ -42,7 +44,8 @@ class GoodParts:
     pictures: working pictures. smallest_fit: parts that fit less are not judged. maps: (N, rows, columns) uint8,
     cross-fitted. disturbed: (M, rows, columns) uint8, of the same parts in a little worse light, place and focus.
     residues: (P, rows, columns) float32, what visible synthetic defects added to a good map, in levels. invisible: how
-    many more raised no cell visibly. folds: numbers of the pictures that a fold had not seen, by which all this was
+    many more raised no cell visibly. labelled: (L, rows, columns) uint8 maps of labelled defects, by what has learned
+    from them. folds: numbers of the pictures that a fold had not seen, by which all this was
     cross-fitted.
     """
 
@@ -55,6 +58,7 @@ class GoodParts:
     disturbed: Pixels
     residues: FloatArray
     invisible: int
+    labelled: Pixels
     folds: list[npt.NDArray[np.intp]]
 
     @property
@@ -71,12 +75,14 @@ def learn_good_parts(
     *,
     parts: Sequence[str],
     seed: int,
+    defective: Sequence[Frame] = (),
     inspected: npt.NDArray[np.bool_] | None = None,
     once: CellsOnce | None = None,
 ) -> GoodParts:
     """Align, and map good and synthetic defective parts by what was learned from the others.
 
-    parts: of which physical part each frame is. inspected: (H, W) bool of a frame, False where the part is not
+    parts: of which physical part each frame is. defective: of labelled defects; TrainingError for one that cannot be
+    brought into place. inspected: (H, W) bool of a frame, False where the part is not
     inspected; None: everywhere. once: takes cell functions over from a run that was stopped.
     """
     folds = list(folds_of(parts))
@@ -86,13 +92,15 @@ def learn_good_parts(
     picture = median_picture(pictures)
     _check_light(pictures, picture, frames)
     examples = cell_examples(pictures, placer, random, picture=picture, folds=folds)
-    function, values = _cross_fitted(examples, folds, seed=seed, once=once)
+    references = unit_space(pictures, placer.settings, picture, inspected=placer.inspected)
+    labelled = _measured(defective, placer, references)
+    function, values = _cross_fitted(examples, labelled, folds, seed=seed, once=once)
     function = standardised(function, values.good)
-    maps, disturbed, defective = (
+    maps, disturbed, spoilt = (
         cell_levels((each - function.middle) / function.deviation, settings.grid)
         for each in (values.good, values.disturbed, values.defective)
     )
-    residues = defective.astype(np.float32) - maps[examples.defective_of]
+    residues = spoilt.astype(np.float32) - maps[examples.defective_of]
     is_visible = residues.max(axis=(1, 2)) > SMALLEST_VISIBLE_LEVELS
     if is_visible.mean() < SMALLEST_VISIBLE_SHARE:
         raise TrainingError(
@@ -101,7 +109,7 @@ def learn_good_parts(
         )
     return GoodParts(
         placer=placer,
-        references=unit_space(pictures, placer.settings, picture, inspected=placer.inspected),
+        references=references,
         cells=function,
         pictures=pictures,
         smallest_fit=smallest_fit(placer, frames, random),
@@ -109,6 +117,7 @@ def learn_good_parts(
         disturbed=disturbed,
         residues=residues[is_visible],
         invisible=int((~is_visible).sum()),
+        labelled=_mapped(function, labelled, settings.grid),
         folds=folds,
     )
 
@@ -134,7 +143,12 @@ class _Values:
 
 
 def _cross_fitted(
-    examples: CellExamples, folds: Sequence[npt.NDArray[np.intp]], *, seed: int, once: CellsOnce | None
+    examples: CellExamples,
+    labelled: Variables,
+    folds: Sequence[npt.NDArray[np.intp]],
+    *,
+    seed: int,
+    once: CellsOnce | None,
 ) -> tuple[CellFunction, _Values]:
     """The function of all examples, and the values of each by a function of the others."""
     cells = examples.good.shape[1] * examples.good.shape[2]
@@ -144,7 +158,8 @@ def _cross_fitted(
 
     def learned(number: int, left_out: npt.NDArray[np.intp] | None = None) -> CellFunction:
         shown = examples if left_out is None else examples.without(left_out)
-        learn = partial(learn_cells, shown, seed=seed, description=f"cell function {number} of {len(folds) + 1}")
+        description = f"cell function {number} of {len(folds) + 1}"
+        learn = partial(learn_cells, shown, labelled=labelled, seed=seed, description=description)
         return learn() if once is None else once(number, learn)
 
     for number, left_out in enumerate(folds, start=1):
@@ -159,14 +174,22 @@ def _cross_fitted(
     return learned(len(folds) + 1), _Values(good=good, disturbed=disturbed, defective=defective)
 
 
-def labelled_maps(samples: Sequence[Sample], frames: Sequence[Frame], good: GoodParts, settings: MapSettings) -> Pixels:
-    """(M, rows, columns) uint8 maps of defective parts, in the order of the samples. Raises TrainingError for one that
-    cannot be brought into place."""
-    mapper = Mapper(good.references, good.cells, settings)
-    maps = []
-    for sample, frame in progress(list(zip(samples, frames, strict=True)), "mapping defects"):
+def _measured(frames: Sequence[Frame], placer: Placer, references: References) -> Variables:
+    """(L, rows, columns, V) of defective parts, in the order of the frames."""
+    grid = placer.settings.grid
+    found = np.empty((len(frames), grid.rows, grid.columns, variable_count(placer.settings)), np.float16)
+    variables = references.variables(placer.settings)
+    for number in progress(range(len(frames)), "measuring defects"):
+        frame = frames[number]
         try:
-            maps.append(mapper.to_map(good.placer.place(frame).pixels))
+            found[number] = variables.of(placer.place(frame).pixels)
         except NotJudged as reason:
-            raise TrainingError(f"{sample.path} cannot be learned from: {reason}") from reason
-    return np.stack(maps)
+            raise TrainingError(f"{frame.source} cannot be learned from: {reason}") from reason
+    return found
+
+
+def _mapped(function: CellFunction, variables: Variables, grid: Grid) -> Pixels:
+    maps = np.empty((len(variables), grid.rows, grid.columns), np.uint8)
+    for number, part in enumerate(variables):
+        maps[number] = cell_levels(function.of(part.astype(np.float32)), grid)
+    return maps
