@@ -98,7 +98,7 @@ def test_leaving_out_columns_equals_measuring_less(trial: Trial) -> None:
     np.testing.assert_allclose(chosen.good, less.good, atol=0.1)
     np.testing.assert_allclose(chosen.examples.good, less.examples.good, atol=0.1)
     assert chosen.examples.defective.shape == less.examples.defective.shape
-    assert chosen.examples.is_changed.shape == less.examples.is_changed.shape
+    assert chosen.examples.changes.shape == less.examples.changes.shape
     seen = chosen.references.variables(chosen.settings).of(trial.good[0])
     np.testing.assert_allclose(seen, less.good[0], atol=0.1)
 

@@ -50,7 +50,7 @@ def examples() -> CellExamples:
         good=good_cells(100, seed=0),
         disturbed=good_cells(100, seed=1),
         defective=defective,
-        is_changed=is_changed,
+        changes=(20 * is_changed).astype(np.float16),
         disturbed_of=np.arange(100),
         defective_of=np.arange(200) % 100,
     )

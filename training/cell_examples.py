@@ -10,7 +10,7 @@ import numpy.typing as npt
 from edge.frame import Pixels
 from edge.placing import Placer
 from edge.settings import Grid, MapSettings
-from edge.variables import variable_count
+from edge.variables import FloatArray, variable_count
 from training.disturbances import disturbed_a_little
 from training.placement_spread import placement_spread_px
 from training.progress import progress
@@ -20,7 +20,8 @@ from training.unit_space import USUAL_REACH_PX, folds_of, median_picture, unit_s
 SYNTHETIC_PER_PART = 8
 SYNTHETIC_AT_LEAST, SYNTHETIC_AT_MOST = 400, 2400
 DISTURBED_AT_LEAST, DISTURBED_AT_MOST = 200, 600
-VISIBLE_CHANGE_LEVELS = 14.0  # grey levels: what is less in all pixels of a cell need not be found in it
+LEAST_CHANGE_LEVELS = 1.0  # grey levels, what an 8 bit camera tells apart: less need not be found in a cell
+PLAIN_CHANGE_LEVELS = 14.0  # what people see without looking for it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,16 +29,27 @@ class CellExamples:
     """Variables of cells, float16 to save memory, by references that had not seen the parts.
 
     good: (N, rows, columns, V) of good parts as they are. disturbed: (M, rows, columns, V) of good parts in a little
-    worse light, place and focus. defective: (P, rows, columns, V). is_changed: (P, rows, columns) bool, cells that a
-    defect has visibly changed. disturbed_of, defective_of: the number of the part that each was made of.
+    worse light, place and focus. defective: (P, rows, columns, V). changes: (P, rows, columns), by how much a defect
+    has changed the picture in each cell at most, grey levels. disturbed_of, defective_of: the number of the part that
+    each was made of.
     """
 
     good: npt.NDArray[np.float16]
     disturbed: npt.NDArray[np.float16]
     defective: npt.NDArray[np.float16]
-    is_changed: npt.NDArray[np.bool_]
+    changes: npt.NDArray[np.float16]
     disturbed_of: npt.NDArray[np.intp]
     defective_of: npt.NDArray[np.intp]
+
+    @property
+    def is_changed(self) -> npt.NDArray[np.bool_]:
+        """(P, rows, columns): the cells that a defect has changed."""
+        return np.asarray(self.changes > LEAST_CHANGE_LEVELS)
+
+    @property
+    def is_plain(self) -> npt.NDArray[np.bool_]:
+        """(P,): the defects that people see on the picture without looking for them."""
+        return np.asarray(self.changes.max(axis=(1, 2)) > PLAIN_CHANGE_LEVELS)
 
     def without(self, parts: npt.NDArray[np.intp]) -> "CellExamples":
         """The examples that were not made of these parts."""
@@ -48,7 +60,7 @@ class CellExamples:
             good=self.good[kept],
             disturbed=self.disturbed[disturbed],
             defective=self.defective[defective],
-            is_changed=self.is_changed[defective],
+            changes=self.changes[defective],
             disturbed_of=self.disturbed_of[disturbed],
             defective_of=self.defective_of[defective],
         )
@@ -84,7 +96,7 @@ def cell_examples(
     good, disturbed, defective = (
         np.empty((length, *shape), np.float16) for length in (count, len(disturbed_of), len(defective_of))
     )
-    is_changed = np.zeros((len(defective_of), *shape[:2]), np.bool_)
+    changes = np.zeros((len(defective_of), *shape[:2]), np.float16)
     folds = list(folds_of([str(number) for number in range(count)])) if folds is None else folds
     for left_out in progress(folds, "measuring cells"):
         seen = [part for number, part in enumerate(pictures) if number not in set(left_out)]
@@ -97,12 +109,12 @@ def cell_examples(
             for row in np.flatnonzero(defective_of == number):
                 spoilt = placer.unmasked(with_defect(part, pictures, random))
                 defective[row] = variables.of(spoilt)
-                is_changed[row] = changed_cells(part, spoilt, settings.grid)
+                changes[row] = changes_of(part, spoilt, settings.grid)
     return CellExamples(
         good=good,
         disturbed=disturbed,
         defective=defective,
-        is_changed=is_changed,
+        changes=changes,
         disturbed_of=disturbed_of,
         defective_of=defective_of,
     )
@@ -113,9 +125,8 @@ def _spread(count: int, each: int, at_least: int, at_most: int) -> npt.NDArray[n
     return np.arange(min(max(each * count, at_least), at_most)) % count
 
 
-def changed_cells(part: Pixels, spoilt: Pixels, grid: Grid) -> npt.NDArray[np.bool_]:
-    """(rows, columns): where a defect has visibly changed a working picture."""
+def changes_of(part: Pixels, spoilt: Pixels, grid: Grid) -> FloatArray:
+    """(rows, columns): by how much a defect has changed a working picture in each cell at most, grey levels."""
     change = cv2.GaussianBlur(spoilt.astype(np.float32) - part.astype(np.float32), (0, 0), 0.8)
     most = np.abs(change).reshape(grid.rows, grid.cell_px, grid.columns, -1).max(axis=1)
-    most = most.reshape(grid.rows, grid.columns, -1).max(axis=2)
-    return np.asarray(most > VISIBLE_CHANGE_LEVELS)
+    return np.asarray(most.reshape(grid.rows, grid.columns, -1).max(axis=2), dtype=np.float32)

@@ -95,6 +95,7 @@ def learn_cells(
         disturbed=torch.from_numpy(_cells(examples.disturbed, centre, scale)),
         changed=torch.from_numpy(_changed_cells(examples, centre, scale)),
         changed_at=torch.from_numpy(np.flatnonzero(examples.is_changed) % good.shape[1]),
+        weights=torch.from_numpy(_weights(examples)),
         unit_spaces=torch.from_numpy(unit_spaces),
     )
     network = CellNet(len(centre), shape)
@@ -131,11 +132,12 @@ class _Drawer:
         disturbed: torch.Tensor,
         changed: torch.Tensor,
         changed_at: torch.Tensor,
+        weights: torch.Tensor,
         unit_spaces: torch.Tensor,
     ) -> None:
         self._of_labels = of_labels
         self._good, self._disturbed = good, disturbed
-        self._changed, self._changed_at = changed, changed_at
+        self._changed, self._changed_at, self._weights = changed, changed_at, weights
         self._unit_spaces = unit_spaces
 
     def quiet(self) -> tuple[torch.Tensor, torch.Tensor]:
@@ -153,7 +155,7 @@ class _Drawer:
         return torch.cat([made_up[0], labelled[0]]), torch.cat([made_up[1], labelled[1]])
 
     def _made_up(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-        chosen = torch.randint(len(self._changed), (count,))
+        chosen = torch.multinomial(self._weights, count, replacement=True)
         return self._changed[chosen].float(), self._unit_spaces[self._changed_at[chosen]]
 
     def _of(self, maps: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -185,6 +187,12 @@ def _changed_cells(examples: CellExamples, centre: FloatArray, scale: FloatArray
         for part, is_changed in zip(examples.defective, examples.is_changed, strict=True)
     ]
     return np.concatenate(parts).astype(np.float16)
+
+
+def _weights(examples: CellExamples) -> npt.NDArray[np.float64]:
+    """(cells that are changed,): how often each is drawn; a defect of four times as many cells twice as often."""
+    cells = examples.is_changed.sum(axis=(1, 2))
+    return np.repeat(1 / np.sqrt(np.maximum(cells, 1)), cells)
 
 
 def _unit_spaces(good: npt.NDArray[np.float16], shape: CellShape) -> FloatArray:

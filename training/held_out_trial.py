@@ -110,7 +110,7 @@ class Measured:
                 good=examples.good[..., columns],
                 disturbed=examples.disturbed[..., columns],
                 defective=examples.defective[:count][..., columns],
-                is_changed=examples.is_changed[:count],
+                changes=examples.changes[:count],
                 defective_of=examples.defective_of[:count],
             ),
             good=self.good[..., columns],

@@ -102,7 +102,7 @@ def learn_good_parts(
     )
     residues = spoilt.astype(np.float32) - maps[examples.defective_of]
     is_visible = residues.max(axis=(1, 2)) > SMALLEST_VISIBLE_LEVELS
-    if is_visible.mean() < SMALLEST_VISIBLE_SHARE:
+    if is_visible[examples.is_plain].mean() < SMALLEST_VISIBLE_SHARE:
         raise TrainingError(
             "most synthetic defects cannot be seen on these pictures: good parts differ too much from each other "
             "(do they all lie alike, in the same light, and is it one kind of part?)"

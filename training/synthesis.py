@@ -19,7 +19,7 @@ from edge.frame import Pixels
 FloatArray = npt.NDArray[np.float32]
 Generator = np.random.Generator
 
-SMALLEST_RADIUS_PX, LARGEST_RADIUS_PX = 3.0, 36.0
+SMALLEST_RADIUS_PX, LARGEST_RADIUS_PX = 1.0, 36.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
