@@ -30,11 +30,10 @@ def to_onnx(network: EmbeddingNet) -> bytes:
     sigmas = graph.node("Add", graph.node("Mul", "map", (CEILING_SIGMA - FLOOR_SIGMA) / STRONG_SIGMA),
                         FLOOR_SIGMA / STRONG_SIGMA)  # fmt: skip
     sigmas = graph.node("Relu", sigmas)
-    powers = [sigmas]  # the first, second, fourth, eighth and sixteenth: a product costs far less than Pow
-    while len(powers) < 5:
-        powers.append(graph.node("Mul", powers[-1], powers[-1]))
-    fixed = graph.node("MatMul", graph.node("Mul", powers[4], powers[3]), _array(network.regions))
-    learned = powers[1]
+    squares = graph.node("Mul", sigmas, sigmas)
+    fourth = graph.node("Mul", squares, squares)  # products cost far less than Pow
+    fixed = graph.node("MatMul", graph.node("Mul", fourth, fourth), _array(network.regions))
+    learned = squares
     for layer in network.layers:
         if isinstance(layer, nn.Linear):
             learned = graph.node("Gemm", learned, _array(layer.weight), _array(layer.bias), transB=1)

@@ -9,7 +9,7 @@ from edge.bundle import EMBEDDING_SIZE
 from edge.preprocess import CEILING_SIGMA, FLOOR_SIGMA
 from edge.settings import Grid
 
-ORDER = 24
+ORDER = 8
 STRONG_SIGMA = 4.0  # what the strongest of a good part's cells reaches
 EMBEDDING_SCALE = 10.0  # an embedding's usual length
 REGION_ROWS, REGION_COLUMNS = 8, 16
@@ -22,8 +22,8 @@ class EmbeddingNet(nn.Module):
     """(N, cells) of 0 to 1 → (N, 128), a fixed part of higher order and a learned one, an MLP with PReLU.
 
     A Euclidean distance on what layers make of all cells averages a small defect away. The fixed part is the sum of the
-    cells' 24th powers in each of 128 regions of the map, so that one strong cell outweighs all others; the length of
-    the whole, not its direction, has its 24th root taken, so that distances stay proportional to deviations. Our
+    cells' 8th powers in each of 128 regions of the map, so that few strong cells outweigh all others; the length of
+    the whole, not its direction, has its 8th root taken, so that distances stay proportional to deviations. Our
     reading of the higher-order distance that the client's documents wish for.
 
     The fixed part says where a defect is, not which. The MLP turns the direction, the more the farther a part lies
@@ -57,9 +57,9 @@ class EmbeddingNet(nn.Module):
         """(N, cells), levels / 255 → (N, 1) in units of STRONG_SIGMA, and (N, 128) not yet taken from `usual`."""
         # Taken back to standard deviations of good parts: (N, cells).
         sigmas = torch.relu(maps * (CEILING_SIGMA - FLOOR_SIGMA) + FLOOR_SIGMA) / STRONG_SIGMA
-        eighth = sigmas.square().square().square()
-        fixed = eighth.square() * eighth @ self.regions  # (N, 128): ORDER is 16 + 8
-        learned: torch.Tensor = self.layers(sigmas.square())  # (N, 128)
+        squares = sigmas.square()
+        fixed = squares.square().square() @ self.regions  # (N, 128): ORDER is 2 * 2 * 2
+        learned: torch.Tensor = self.layers(squares)  # (N, 128)
         length = length_of(fixed)  # (N, 1)
         strengths = length.pow(1 / ORDER)
         beyond_good = torch.relu(1 - 1 / strengths)
@@ -80,7 +80,7 @@ class EmbeddingNet(nn.Module):
         self.usual.copy_(usual)
 
 
-SMALLEST_LENGTH = 1e-15  # of sums of high powers: a quarter of STRONG_SIGMA, when its root is taken
+SMALLEST_LENGTH = 1e-5  # of sums of high powers: a quarter of STRONG_SIGMA, when its root is taken
 
 
 def length_of(vectors: torch.Tensor) -> torch.Tensor:
