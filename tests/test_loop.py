@@ -39,7 +39,6 @@ class MadeUpBatches:
         self._kinds = kinds
         self._rise = rise
         self._random = torch.Generator().manual_seed(seed)
-        self.good = 0.17 + 0.05 * torch.randn(64, GRID.cells, generator=torch.Generator().manual_seed(seed))
 
     def draw(self) -> tuple[torch.Tensor, torch.Tensor]:
         self.drawn += 1

@@ -38,7 +38,6 @@ class Batches:
         synthesis = MapSynthesis(pool, self._random)
         chunks = progress(range(POOL_SIZE // POOL_CHUNK), "making maps")
         made = [(_flat(synthesis.good(POOL_CHUNK)), _flat(synthesis.defective(POOL_CHUNK))) for _ in chunks]
-        self.good = torch.from_numpy(pool.good.reshape(len(pool.good), -1) / np.float32(255))  # (N, cells), as they are
         self._good = np.concatenate([good for good, _ in made])
         self._synthetic = np.concatenate([defective for _, defective in made])
         self._labelled_count = round(LABELLED_SHARE * size) if labelled is not None else 0

@@ -15,7 +15,7 @@ from training.alignment_mode import ModeChoice, choose_mode
 from training.batches import Batches, LabelledMaps
 from training.checkpoint import Checkpoint
 from training.dataset import GOOD, DataSet, LazyFrames, Sample, digest_of
-from training.loop import Trained, TrainingSettings, embed, train
+from training.loop import Trained, TrainingSettings, centre, embed, train
 from training.maps import GoodParts, learn_good_parts
 from training.whitening import whitening_of
 
@@ -121,6 +121,8 @@ def learn(dataset: DataSet, settings: FitSettings, checkpoint: Checkpoint | None
     labelled = _labelled(defective, labels, good)
     batches = Batches(good.pool, labelled, size=settings.training.batch, seed=seed)
     trained = train(batches, map_settings.grid, labels=len(labels), settings=settings.training, checkpoint=checkpoint)
+    if settings.metric is not Metric.COSINE:  # which knows nothing but the direction to the centroid
+        centre(trained.network, good.maps)
     return Learned(
         settings=map_settings,
         metric=settings.metric,

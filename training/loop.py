@@ -118,7 +118,6 @@ def train(
             checkpoint.keep(learning.state(losses, separations))
 
     network.eval()
-    network.centre_on(batches.good)
     separation = check_collapse(network, batches, step=steps)
     return Trained(network=network, losses=losses, separation=separation, separations=separations)
 
@@ -185,9 +184,18 @@ def check_collapse(network: EmbeddingNet, batches: Batches, *, step: int) -> flo
 
 def embed(network: EmbeddingNet, maps: Pixels) -> FloatArray:
     """(N, rows, columns) uint8 → (N, 128) float32."""
-    levels = maps.reshape(len(maps), -1) * np.float32(1 / 255)  # (N, cells)
     with torch.no_grad():
-        return np.asarray(network(torch.from_numpy(levels)).numpy(), dtype=np.float32)
+        return np.asarray(network(_levels(maps)).numpy(), dtype=np.float32)
+
+
+def centre(network: EmbeddingNet, good: Pixels) -> None:
+    """Lay the centroid of good parts' maps (N, rows, columns) uint8 at the origin, near enough."""
+    network.centre_on(_levels(good))
+
+
+def _levels(maps: Pixels) -> torch.Tensor:
+    """(N, cells) of 0 to 1."""
+    return torch.from_numpy(maps.reshape(len(maps), -1) * np.float32(1 / 255))
 
 
 def _loss_and_miner(settings: TrainingSettings, generator: torch.Generator, *, labels: int) -> tuple[nn.Module, Miner]:

@@ -15,7 +15,7 @@ EMBEDDING_SCALE = 10.0  # an embedding's usual length
 REGION_ROWS, REGION_COLUMNS = 8, 16
 REGION_SPREAD = 0.5  # of the distance between regions
 LEARNED_SHARE = 3.0  # of the learned part, to begin with
-MEDIAN_STEPS, SMALLEST_AWAY = 200, 1e-6
+MEDIAN_STEPS, LEAST_AWAY = 200, 0.05
 
 
 class EmbeddingNet(nn.Module):
@@ -70,17 +70,23 @@ class EmbeddingNet(nn.Module):
         """Let directions begin where those of these good parts' maps (N, cells) cancel, each with its strength.
 
         Σ s (d - u) / |d - u| = 0 says that u is the geometric median of the directions d with weights s (Weiszfeld's
-        iteration).
+        iteration). Where one direction outweighs all others that is the direction itself; but seen from there it points
+        nowhere, so that u keeps away from it.
         """
         strengths, directions = (each.double() for each in self.strengths_and_directions(maps))
         usual = (strengths * directions).sum(dim=0) / strengths.sum()
         for _ in range(MEDIAN_STEPS):
-            weights = strengths / (directions - usual).norm(dim=1, keepdim=True).clamp_min(SMALLEST_AWAY)
+            weights = strengths / (directions - usual).norm(dim=1, keepdim=True).clamp_min(LEAST_AWAY)
             usual = (weights * directions).sum(dim=0) / weights.sum()
+        nearest = directions[(directions - usual).norm(dim=1).argmin()]
+        away = usual - nearest
+        if away.norm() < LEAST_AWAY:
+            towards = away if away.norm() > LEAST_AWAY / 1000 else -nearest
+            usual = nearest + LEAST_AWAY * towards / towards.norm()
         self.usual.copy_(usual)
 
 
-SMALLEST_LENGTH = 1e-5  # of sums of high powers: a quarter of STRONG_SIGMA, when its root is taken
+SMALLEST_LENGTH = 1e-7  # of sums of high powers: half a standard deviation, when its root is taken
 
 
 def length_of(vectors: torch.Tensor) -> torch.Tensor:
