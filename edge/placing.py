@@ -1,5 +1,7 @@
 """Where the part lies, undone: a frame becomes a working picture, in the reference's place and size."""
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -12,6 +14,10 @@ from edge.frame import Frame, Pixels
 from edge.settings import AlignmentMode, AlignmentSettings, MapSettings
 from edge.variables import grey_of
 from edge.verdict import Reason
+
+LARGE = 3  # times the working picture's size, and more: halved first
+SMOOTH_TAPS = 3
+WIDEST = 0.33  # weight of the pixels beside one: all three weigh nearly the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,17 +47,19 @@ class Placer:
         self._working_size = (grid.width_px, grid.height_px)
         self._frame_size = (frame_width, frame_height)
         self._is_colour = picture.ndim == 3
-        # Large frames are averaged down first; the rest is sampled twice as fine as the working picture and averaged,
-        # so that a shift by half a pixel does not change how sharp the picture looks.
-        reduction = max(1, min(frame_width // (2 * grid.width_px), frame_height // (2 * grid.height_px)))
-        self._reduced_size = (frame_width // reduction, frame_height // reduction)
-        self._fine_size = (2 * grid.width_px, 2 * grid.height_px)
+        self._halves = list(_halves(self._frame_size, self._working_size))
+        reduced_size = self._halves[-1] if self._halves else self._frame_size
+        self._half_size = (reduced_size[0] // 2, reduced_size[1] // 2)
         scale = settings.alignment.picture_px / max(frame_width, frame_height)
         self._small_size = (max(round(frame_width * scale), 32), max(round(frame_height * scale), 32))
-        self._fine_to_small = _stretch(self._fine_size, self._small_size)
-        self._small_to_reduced = _stretch(self._small_size, self._reduced_size)
+        self._working_to_small = _stretch(self._working_size, self._small_size)
+        self._small_to_reduced = _stretch(self._small_size, reduced_size)
         self._small_to_working = _stretch(self._small_size, self._working_size)
-        self._fine = np.empty((*self._fine_size[::-1], *picture.shape[2:]), np.uint8)
+        self._sigmas = [
+            _sigma_of(reduced / working) for reduced, working in zip(reduced_size, self._working_size, strict=True)
+        ]
+        self._smooth = np.empty((*reduced_size[::-1], *picture.shape[2:]), np.uint8)
+        self._lit = np.empty_like(picture)
         small = _resized(grey_of(picture), self._small_size)
         compared = None if inspected is None else _resized(inspected, self._small_size)
         self.aligner = aligner_for(small, settings.alignment, inspected=compared)
@@ -71,8 +79,8 @@ class Placer:
         working = self._placed(reduced, self.aligner.align(small))
         unseen = self._unseen(working.placement)
         if cv2.countNonZero(unseen):
-            lit = cv2.convertScaleAbs(self._picture, alpha=cv2.mean(small)[0] / self._brightness)
-            cv2.copyTo(lit, unseen, dst=working.pixels)
+            cv2.convertScaleAbs(self._picture, dst=self._lit, alpha=cv2.mean(small)[0] / self._brightness)
+            cv2.copyTo(self._lit, unseen, dst=working.pixels)
         return working
 
     def unmasked(self, pixels: Pixels) -> Pixels:
@@ -88,23 +96,28 @@ class Placer:
         return self._placed(self._reduced(frame), placement)
 
     def _reduced(self, frame: Frame) -> Pixels:
-        """The frame, averaged down if it is large: the only pass over all of its pixels."""
-        is_small = (frame.width, frame.height) == self._reduced_size
-        return frame.pixels if is_small else _resized(frame.pixels, self._reduced_size)
+        """The frame, halved as often as it is large: the only pass over all of its pixels."""
+        reduced = frame.pixels
+        for size in self._halves:
+            reduced = _resized(reduced, size)
+        return reduced
 
     def _small(self, reduced: Pixels) -> Pixels:
-        return _resized(grey_of(reduced), self._small_size)
+        """Halved first: to average two by two is far less work than by another factor."""
+        return _resized(grey_of(_resized(reduced, self._half_size)), self._small_size)
 
     def _placed(self, reduced: Pixels, placement: Placement) -> WorkingPicture:
-        cv2.warpAffine(
-            reduced,
-            (self._small_to_reduced @ self._rigid(placement) @ self._fine_to_small)[:2],
-            self._fine_size,
-            dst=self._fine,
+        """A working pixel looks at four pixels of what it is made from: smoothed before, they stand for all."""
+        across, down = self._sigmas
+        cv2.GaussianBlur(reduced, (SMOOTH_TAPS, SMOOTH_TAPS), across, dst=self._smooth, sigmaY=down)
+        pixels = cv2.warpAffine(
+            self._smooth,
+            (self._small_to_reduced @ self._rigid(placement) @ self._working_to_small)[:2],
+            self._working_size,
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REPLICATE,
         )
-        return WorkingPicture(pixels=_resized(self._fine, self._working_size), placement=placement)
+        return WorkingPicture(pixels=np.asarray(pixels, dtype=np.uint8), placement=placement)
 
     def inspected_part(self, inspected: npt.NDArray[np.bool_]) -> Pixels:
         """(H, W) bool of a frame that lies as the reference does → (H, W) uint8 of a working picture, 255 or 0."""
@@ -153,6 +166,19 @@ class Placer:
 def _resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     """Averaged to (width, height)."""
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _halves(frame: tuple[int, int], working: tuple[int, int]) -> Iterator[tuple[int, int]]:
+    """The sizes (width, height) to which a large frame is halved, one after the other."""
+    while all(size >= LARGE * least for size, least in zip(frame, working, strict=True)):
+        frame = (frame[0] // 2, frame[1] // 2)
+        yield frame
+
+
+def _sigma_of(step: float) -> float:
+    """Of weights that smooth a little more than the mean over so many pixels would, or as much as SMOOTH_TAPS can."""
+    aside = min(step * step / 20, WIDEST)
+    return math.sqrt(-0.5 / math.log(aside / (1 - 2 * aside)))
 
 
 def _stretch(source: tuple[int, int], target: tuple[int, int]) -> npt.NDArray[np.float64]:
