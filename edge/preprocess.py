@@ -111,10 +111,11 @@ def _mean_of_neighbourhood(planes: FloatArray, sums: FloatArray, means: FloatArr
     np.add(planes[:, :1], planes[:, :1], out=sums[:, :1])
     sums[:, :-1] += planes[:, 1:]
     sums[:, -1:] += planes[:, -1:]
-    np.add(sums[:, :, 1:], sums[:, :, :-1], out=means[:, :, 1:])
-    np.add(sums[:, :, :1], sums[:, :, :1], out=means[:, :, :1])
-    means[:, :, :-1] += sums[:, :, 1:]
-    means[:, :, -1:] += sums[:, :, -1:]
+    in_line, means_in_line = sums.reshape(-1), means.reshape(-1)  # one long row: quicker, but wrong at its rows' ends
+    np.add(in_line[1:], in_line[:-1], out=means_in_line[1:])
+    means_in_line[:-1] += in_line[1:]
+    np.add(2 * sums[:, :, 0], sums[:, :, 1], out=means[:, :, 0])
+    np.add(2 * sums[:, :, -1], sums[:, :, -2], out=means[:, :, -1])
     means *= np.float32(1 / NEIGHBOURHOOD_CELLS**2)
 
 
