@@ -18,6 +18,7 @@ from edge.verdict import Reason
 LARGE = 3  # times the working picture's size, and more: halved first
 SMOOTH_TAPS = 3
 WIDEST = 0.33  # weight of the pixels beside one: all three weigh nearly the same
+IDENTITY = np.eye(3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,9 @@ class Placer:
         ]
         self._smooth = np.empty((*reduced_size[::-1], *picture.shape[2:]), np.uint8)
         self._lit = np.empty_like(picture)
+        self._unseen_pixels = np.empty(self._working_size[::-1], np.uint8)
+        right, bottom = self._small_size[0] - 0.5, self._small_size[1] - 0.5  # a pixel's edge, not its middle
+        self._corners = np.array([[-0.5, -0.5, 1], [right, -0.5, 1], [right, bottom, 1], [-0.5, bottom, 1]]).T
         small = _resized(grey_of(picture), self._small_size)
         compared = None if inspected is None else _resized(inspected, self._small_size)
         self.aligner = aligner_for(small, settings.alignment, inspected=compared)
@@ -140,17 +144,19 @@ class Placer:
 
     def _rigid(self, placement: Placement) -> npt.NDArray[np.float64]:
         """(3, 3) matrix from the reference's to the frame's coordinates, both as small pictures."""
-        matrix = placement.matrix(width=self._small_size[0], height=self._small_size[1])
-        return np.vstack([matrix, [0.0, 0.0, 1.0]])
+        matrix = IDENTITY.copy()
+        matrix[:2] = placement.matrix(width=self._small_size[0], height=self._small_size[1])
+        return matrix
 
     def _unseen(self, placement: Placement) -> Pixels:
         """(H, W) uint8: 255 where a working picture shows what lies outside the frame."""
-        right, bottom = self._small_size[0] - 0.5, self._small_size[1] - 0.5  # a pixel's edge, not its middle
-        corners = np.array([[-0.5, -0.5, 1], [right, -0.5, 1], [right, bottom, 1], [-0.5, bottom, 1]]).T
-        seen = (self._small_to_working @ np.linalg.inv(self._rigid(placement)) @ corners)[:2].T
-        unseen = np.full(self._working_size[::-1], 255, np.uint8)
-        cv2.fillConvexPoly(unseen, np.rint(seen * 16).astype(np.int32), 0, shift=4)
-        return np.asarray(cv2.bitwise_or(unseen, self._left_out), dtype=np.uint8)
+        lies = placement.matrix(width=self._small_size[0], height=self._small_size[1])
+        from_frame = IDENTITY.copy()
+        from_frame[:2] = cv2.invertAffineTransform(lies)
+        seen = (self._small_to_working @ from_frame @ self._corners)[:2].T
+        self._unseen_pixels.fill(255)
+        cv2.fillConvexPoly(self._unseen_pixels, np.rint(seen * 16).astype(np.int32), 0, shift=4)
+        return np.asarray(cv2.bitwise_or(self._unseen_pixels, self._left_out, dst=self._unseen_pixels), dtype=np.uint8)
 
     def _never_seen(self, settings: AlignmentSettings) -> Pixels:
         """(H, W) uint8: 255 where a part at any angle shows what lies outside the frame at some other angle."""

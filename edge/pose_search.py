@@ -103,6 +103,8 @@ class CoarseSearch:
         ]
         self.rotations = _rotations(rotation_rad, rim_px=math.hypot(*self._size) / 2)
         self._is_full_turn = rotation_rad >= math.pi
+        self._before = np.arange(len(self.rotations)) - 1
+        self._after = (self._before + 2) % len(self.rotations)
         height, width = reference.shape
         templates = []
         for rotation in self.rotations:
@@ -137,7 +139,7 @@ class CoarseSearch:
 
     def _peaks(self, best: FloatArray) -> npt.NDArray[np.intp]:
         """Angles that fit better than their neighbours."""
-        before, after = np.roll(best, 1), np.roll(best, -1)
+        before, after = best[self._before], best[self._after]
         if not self._is_full_turn:
             before[0] = after[-1] = -np.inf
         return np.flatnonzero((best >= before) & (best > after) | (best == best.max()))
