@@ -1,7 +1,7 @@
 """Where the part lies, undone: a frame becomes a working picture, in the reference's place and size."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -48,11 +48,11 @@ class Placer:
         self._working_size = (grid.width_px, grid.height_px)
         self._frame_size = (frame_width, frame_height)
         self._is_colour = picture.ndim == 3
-        self._halves = list(_halves(self._frame_size, self._working_size))
+        self._halves = list(_halves(self._frame_size, self._working_size, large=LARGE))
         reduced_size = self._halves[-1] if self._halves else self._frame_size
-        self._half_size = (reduced_size[0] // 2, reduced_size[1] // 2)
         scale = settings.alignment.picture_px / max(frame_width, frame_height)
         self._small_size = (max(round(frame_width * scale), 32), max(round(frame_height * scale), 32))
+        self._small_halves = list(_halves(reduced_size, self._small_size, large=2))[:1]
         self._working_to_small = _stretch(self._working_size, self._small_size)
         self._small_to_reduced = _stretch(self._small_size, reduced_size)
         self._small_to_working = _stretch(self._small_size, self._working_size)
@@ -101,14 +101,11 @@ class Placer:
 
     def _reduced(self, frame: Frame) -> Pixels:
         """The frame, halved as often as it is large: the only pass over all of its pixels."""
-        reduced = frame.pixels
-        for size in self._halves:
-            reduced = _resized(reduced, size)
-        return reduced
+        return _halved(frame.pixels, self._halves)
 
     def _small(self, reduced: Pixels) -> Pixels:
         """Halved first: to average two by two is far less work than by another factor."""
-        return _resized(grey_of(_resized(reduced, self._half_size)), self._small_size)
+        return _resized(grey_of(_halved(reduced, self._small_halves)), self._small_size)
 
     def _placed(self, reduced: Pixels, placement: Placement) -> WorkingPicture:
         """A working pixel looks at four pixels of what it is made from: smoothed before, they stand for all."""
@@ -174,11 +171,17 @@ def _resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def _halves(frame: tuple[int, int], working: tuple[int, int]) -> Iterator[tuple[int, int]]:
-    """The sizes (width, height) to which a large frame is halved, one after the other."""
-    while all(size >= LARGE * least for size, least in zip(frame, working, strict=True)):
-        frame = (frame[0] // 2, frame[1] // 2)
-        yield frame
+def _halves(size: tuple[int, int], wanted: tuple[int, int], *, large: float) -> Iterator[tuple[int, int]]:
+    """The sizes (width, height) to which a picture is halved, one after the other, while it is so `large` or larger."""
+    while all(pixels >= large * least for pixels, least in zip(size, wanted, strict=True)):
+        size = (size[0] // 2, size[1] // 2)
+        yield size
+
+
+def _halved(pixels: Pixels, sizes: Sequence[tuple[int, int]]) -> Pixels:
+    for size in sizes:
+        pixels = _resized(pixels, size)
+    return pixels
 
 
 def _sigma_of(step: float) -> float:
