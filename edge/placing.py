@@ -52,7 +52,8 @@ class Placer:
         reduced_size = self._halves[-1] if self._halves else self._frame_size
         scale = settings.alignment.picture_px / max(frame_width, frame_height)
         self._small_size = (max(round(frame_width * scale), 32), max(round(frame_height * scale), 32))
-        self._small_halves = list(_halves(reduced_size, self._small_size, large=2))[:1]
+        is_multiple = all(pixels % (2 * small) == 0 for pixels, small in zip(reduced_size, self._small_size, strict=True))
+        self._small_halves = list(_halves(reduced_size, self._small_size, large=2))[:is_multiple]
         self._working_to_small = _stretch(self._working_size, self._small_size)
         self._small_to_reduced = _stretch(self._small_size, reduced_size)
         self._small_to_working = _stretch(self._small_size, self._working_size)
@@ -104,7 +105,7 @@ class Placer:
         return _halved(frame.pixels, self._halves)
 
     def _small(self, reduced: Pixels) -> Pixels:
-        """Halved first: to average two by two is far less work than by another factor."""
+        """Halved first where that averages the same pixels: two by two is far less work than any other way."""
         return _resized(grey_of(_halved(reduced, self._small_halves)), self._small_size)
 
     def _placed(self, reduced: Pixels, placement: Placement) -> WorkingPicture:
