@@ -48,12 +48,11 @@ class Placer:
         self._working_size = (grid.width_px, grid.height_px)
         self._frame_size = (frame_width, frame_height)
         self._is_colour = picture.ndim == 3
-        self._halves = list(_halves(self._frame_size, self._working_size, large=LARGE))
+        self._halves = list(_halves(self._frame_size, self._working_size))
         reduced_size = self._halves[-1] if self._halves else self._frame_size
         scale = settings.alignment.picture_px / max(frame_width, frame_height)
         self._small_size = (max(round(frame_width * scale), 32), max(round(frame_height * scale), 32))
-        is_multiple = all(pixels % (2 * small) == 0 for pixels, small in zip(reduced_size, self._small_size, strict=True))
-        self._small_halves = list(_halves(reduced_size, self._small_size, large=2))[:is_multiple]
+        self._small_halves = _half_on_the_way(reduced_size, self._small_size)
         self._working_to_small = _stretch(self._working_size, self._small_size)
         self._small_to_reduced = _stretch(self._small_size, reduced_size)
         self._small_to_working = _stretch(self._small_size, self._working_size)
@@ -172,11 +171,17 @@ def _resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def _halves(size: tuple[int, int], wanted: tuple[int, int], *, large: float) -> Iterator[tuple[int, int]]:
-    """The sizes (width, height) to which a picture is halved, one after the other, while it is so `large` or larger."""
-    while all(pixels >= large * least for pixels, least in zip(size, wanted, strict=True)):
+def _halves(size: tuple[int, int], working: tuple[int, int]) -> Iterator[tuple[int, int]]:
+    """The sizes (width, height) to which a large frame is halved, one after the other."""
+    while all(pixels >= LARGE * least for pixels, least in zip(size, working, strict=True)):
         size = (size[0] // 2, size[1] // 2)
         yield size
+
+
+def _half_on_the_way(size: tuple[int, int], wanted: tuple[int, int]) -> list[tuple[int, int]]:
+    """Half the size, where averaging twice averages the same pixels as averaging once."""
+    is_multiple = all(pixels % (2 * least) == 0 for pixels, least in zip(size, wanted, strict=True))
+    return [(size[0] // 2, size[1] // 2)] if is_multiple else []
 
 
 def _halved(pixels: Pixels, sizes: Sequence[tuple[int, int]]) -> Pixels:
