@@ -22,8 +22,9 @@ class CellExtremes:
         self._grid, self._choose = grid, choose
         self._shape = (channels, sets, grid.rows, grid.columns)
         self._in_rows = np.empty((sets, grid.rows, channels, grid.width_px), np.int16)
-        self._turned = np.empty((grid.width_px, channels, sets * grid.rows), np.int16)
-        self._cells = np.empty((grid.columns, channels * sets * grid.rows), np.int16)
+        self._turned = np.empty((grid.width_px, sets * grid.rows), np.int16)  # of one channel
+        self._cells = np.empty((channels, grid.columns, sets * grid.rows), np.int16)
+        self._found = np.empty(self._shape, np.int16)
 
     def take(self, number: int, planes: Steps) -> None:
         """The planes with this number, from 0."""
@@ -31,16 +32,17 @@ class CellExtremes:
         self._choose.reduce(rows, axis=1, out=self._in_rows[number].reshape(self._grid.rows, -1))
 
     def found(self) -> Steps:
-        """(C, sets, rows, columns) of the planes that were taken."""
+        """(C, sets, rows, columns) of the planes that were taken; overwritten by the next."""
         channels, sets, rows, columns = self._shape
         if not sets:
             return np.empty(self._shape, np.int16)
         for channel in range(channels):
             in_rows = self._in_rows[:, :, channel].reshape(sets * rows, -1)
-            cv2.transpose(in_rows, dst=self._turned[:, channel])
-        turned = self._turned.reshape(columns, self._grid.cell_px, -1)
-        self._choose.reduce(turned, axis=1, out=self._cells)
-        return np.asarray(cv2.transpose(self._cells), dtype=np.int16).reshape(self._shape)
+            cv2.transpose(in_rows, dst=self._turned)
+            turned = self._turned.reshape(columns, self._grid.cell_px, -1)
+            cells = self._choose.reduce(turned, axis=1, out=self._cells[channel])
+            cv2.transpose(cells, dst=self._found[channel].reshape(sets * rows, columns))
+        return self._found
 
 
 class CellMeans:

@@ -1,5 +1,7 @@
 """Where the part lies, undone: a frame becomes a working picture, in the reference's place and size."""
 
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -12,6 +14,11 @@ from edge.frame import Frame, Pixels
 from edge.settings import AlignmentMode, AlignmentSettings, MapSettings
 from edge.variables import grey_of
 from edge.verdict import Reason
+
+LARGE = 3  # times the working picture's size, and more: halved first
+SMOOTH_TAPS = 3
+WIDEST = 0.33  # weight of the pixels beside one: all three weigh nearly the same
+IDENTITY = np.eye(3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,17 +48,22 @@ class Placer:
         self._working_size = (grid.width_px, grid.height_px)
         self._frame_size = (frame_width, frame_height)
         self._is_colour = picture.ndim == 3
-        # Large frames are averaged down first; the rest is sampled twice as fine as the working picture and averaged,
-        # so that a shift by half a pixel does not change how sharp the picture looks.
-        reduction = max(1, min(frame_width // (2 * grid.width_px), frame_height // (2 * grid.height_px)))
-        self._reduced_size = (frame_width // reduction, frame_height // reduction)
-        self._fine_size = (2 * grid.width_px, 2 * grid.height_px)
+        self._halves = list(_halves(self._frame_size, self._working_size))
+        reduced_size = self._halves[-1] if self._halves else self._frame_size
         scale = settings.alignment.picture_px / max(frame_width, frame_height)
         self._small_size = (max(round(frame_width * scale), 32), max(round(frame_height * scale), 32))
-        self._fine_to_small = _stretch(self._fine_size, self._small_size)
-        self._small_to_reduced = _stretch(self._small_size, self._reduced_size)
+        self._small_halves = _half_on_the_way(reduced_size, self._small_size)
+        self._working_to_small = _stretch(self._working_size, self._small_size)
+        self._small_to_reduced = _stretch(self._small_size, reduced_size)
         self._small_to_working = _stretch(self._small_size, self._working_size)
-        self._fine = np.empty((*self._fine_size[::-1], *picture.shape[2:]), np.uint8)
+        self._sigmas = [
+            _sigma_of(reduced / working) for reduced, working in zip(reduced_size, self._working_size, strict=True)
+        ]
+        self._smooth = np.empty((*reduced_size[::-1], *picture.shape[2:]), np.uint8)
+        self._lit = np.empty_like(picture)
+        self._unseen_pixels = np.empty(self._working_size[::-1], np.uint8)
+        right, bottom = self._small_size[0] - 0.5, self._small_size[1] - 0.5  # a pixel's edge, not its middle
+        self._corners = np.array([[-0.5, -0.5, 1], [right, -0.5, 1], [right, bottom, 1], [-0.5, bottom, 1]]).T
         small = _resized(grey_of(picture), self._small_size)
         compared = None if inspected is None else _resized(inspected, self._small_size)
         self.aligner = aligner_for(small, settings.alignment, inspected=compared)
@@ -71,8 +83,8 @@ class Placer:
         working = self._placed(reduced, self.aligner.align(small))
         unseen = self._unseen(working.placement)
         if cv2.countNonZero(unseen):
-            lit = cv2.convertScaleAbs(self._picture, alpha=cv2.mean(small)[0] / self._brightness)
-            cv2.copyTo(lit, unseen, dst=working.pixels)
+            cv2.convertScaleAbs(self._picture, dst=self._lit, alpha=cv2.mean(small)[0] / self._brightness)
+            cv2.copyTo(self._lit, unseen, dst=working.pixels)
         return working
 
     def unmasked(self, pixels: Pixels) -> Pixels:
@@ -88,23 +100,25 @@ class Placer:
         return self._placed(self._reduced(frame), placement)
 
     def _reduced(self, frame: Frame) -> Pixels:
-        """The frame, averaged down if it is large: the only pass over all of its pixels."""
-        is_small = (frame.width, frame.height) == self._reduced_size
-        return frame.pixels if is_small else _resized(frame.pixels, self._reduced_size)
+        """The frame, halved as often as it is large: the only pass over all of its pixels."""
+        return _halved(frame.pixels, self._halves)
 
     def _small(self, reduced: Pixels) -> Pixels:
-        return _resized(grey_of(reduced), self._small_size)
+        """Halved first where that averages the same pixels: two by two is far less work than any other way."""
+        return _resized(grey_of(_halved(reduced, self._small_halves)), self._small_size)
 
     def _placed(self, reduced: Pixels, placement: Placement) -> WorkingPicture:
-        cv2.warpAffine(
-            reduced,
-            (self._small_to_reduced @ self._rigid(placement) @ self._fine_to_small)[:2],
-            self._fine_size,
-            dst=self._fine,
+        """A working pixel looks at four pixels of what it is made from: smoothed before, they stand for all."""
+        across, down = self._sigmas
+        cv2.GaussianBlur(reduced, (SMOOTH_TAPS, SMOOTH_TAPS), across, dst=self._smooth, sigmaY=down)
+        pixels = cv2.warpAffine(
+            self._smooth,
+            (self._small_to_reduced @ self._rigid(placement) @ self._working_to_small)[:2],
+            self._working_size,
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REPLICATE,
         )
-        return WorkingPicture(pixels=_resized(self._fine, self._working_size), placement=placement)
+        return WorkingPicture(pixels=np.asarray(pixels, dtype=np.uint8), placement=placement)
 
     def inspected_part(self, inspected: npt.NDArray[np.bool_]) -> Pixels:
         """(H, W) bool of a frame that lies as the reference does → (H, W) uint8 of a working picture, 255 or 0."""
@@ -127,17 +141,19 @@ class Placer:
 
     def _rigid(self, placement: Placement) -> npt.NDArray[np.float64]:
         """(3, 3) matrix from the reference's to the frame's coordinates, both as small pictures."""
-        matrix = placement.matrix(width=self._small_size[0], height=self._small_size[1])
-        return np.vstack([matrix, [0.0, 0.0, 1.0]])
+        matrix = IDENTITY.copy()
+        matrix[:2] = placement.matrix(width=self._small_size[0], height=self._small_size[1])
+        return matrix
 
     def _unseen(self, placement: Placement) -> Pixels:
         """(H, W) uint8: 255 where a working picture shows what lies outside the frame."""
-        right, bottom = self._small_size[0] - 0.5, self._small_size[1] - 0.5  # a pixel's edge, not its middle
-        corners = np.array([[-0.5, -0.5, 1], [right, -0.5, 1], [right, bottom, 1], [-0.5, bottom, 1]]).T
-        seen = (self._small_to_working @ np.linalg.inv(self._rigid(placement)) @ corners)[:2].T
-        unseen = np.full(self._working_size[::-1], 255, np.uint8)
-        cv2.fillConvexPoly(unseen, np.rint(seen * 16).astype(np.int32), 0, shift=4)
-        return np.asarray(cv2.bitwise_or(unseen, self._left_out), dtype=np.uint8)
+        lies = placement.matrix(width=self._small_size[0], height=self._small_size[1])
+        from_frame = IDENTITY.copy()
+        from_frame[:2] = cv2.invertAffineTransform(lies)
+        seen = (self._small_to_working @ from_frame @ self._corners)[:2].T
+        self._unseen_pixels.fill(255)
+        cv2.fillConvexPoly(self._unseen_pixels, np.rint(seen * 16).astype(np.int32), 0, shift=4)
+        return np.asarray(cv2.bitwise_or(self._unseen_pixels, self._left_out, dst=self._unseen_pixels), dtype=np.uint8)
 
     def _never_seen(self, settings: AlignmentSettings) -> Pixels:
         """(H, W) uint8: 255 where a part at any angle shows what lies outside the frame at some other angle."""
@@ -153,6 +169,31 @@ class Placer:
 def _resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     """Averaged to (width, height)."""
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _halves(size: tuple[int, int], working: tuple[int, int]) -> Iterator[tuple[int, int]]:
+    """The sizes (width, height) to which a large frame is halved, one after the other."""
+    while all(pixels >= LARGE * least for pixels, least in zip(size, working, strict=True)):
+        size = (size[0] // 2, size[1] // 2)
+        yield size
+
+
+def _half_on_the_way(size: tuple[int, int], wanted: tuple[int, int]) -> list[tuple[int, int]]:
+    """Half the size, where averaging twice averages the same pixels as averaging once."""
+    is_multiple = all(pixels % (2 * least) == 0 for pixels, least in zip(size, wanted, strict=True))
+    return [(size[0] // 2, size[1] // 2)] if is_multiple else []
+
+
+def _halved(pixels: Pixels, sizes: Sequence[tuple[int, int]]) -> Pixels:
+    for size in sizes:
+        pixels = _resized(pixels, size)
+    return pixels
+
+
+def _sigma_of(step: float) -> float:
+    """Of weights that smooth a little more than the mean over so many pixels would, or as much as SMOOTH_TAPS can."""
+    aside = min(step * step / 20, WIDEST)
+    return math.sqrt(-0.5 / math.log(aside / (1 - 2 * aside)))
 
 
 def _stretch(source: tuple[int, int], target: tuple[int, int]) -> npt.NDArray[np.float64]:

@@ -91,6 +91,7 @@ class CoarseSearch:
     def __init__(self, reference: FloatArray, is_seen: Mask, *, shift_px: float, rotation_rad: float) -> None:
         rows, columns = window_of(is_seen)
         self._mask = is_seen[rows, columns].ravel().astype(np.float32)
+        self._pixels = float(self._mask.sum())
         self._size = (rows.stop - rows.start, columns.stop - columns.start)
         reach_y, reach_x = (min(math.ceil(shift_px), edge) for edge in (rows.start, columns.start))
         self._area = (
@@ -102,6 +103,8 @@ class CoarseSearch:
         ]
         self.rotations = _rotations(rotation_rad, rim_px=math.hypot(*self._size) / 2)
         self._is_full_turn = rotation_rad >= math.pi
+        self._before = np.arange(len(self.rotations)) - 1
+        self._after = (self._before + 2) % len(self.rotations)
         height, width = reference.shape
         templates = []
         for rotation in self.rotations:
@@ -110,14 +113,15 @@ class CoarseSearch:
             turned = cv2.warpAffine(reference, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
             templates.append(_normalised(np.asarray(turned[rows, columns], dtype=np.float32).ravel(), self._mask))
         self._templates = np.stack([*templates, self._mask], axis=1).astype(np.float32)  # (pixels, angles + 1)
+        self._searched = np.ascontiguousarray(reference[self._area])
+        self._views = np.lib.stride_tricks.sliding_window_view(self._searched, self._size)  # of one picture at a time
 
     def candidates(self, picture: FloatArray, *, most: int, within: float) -> list[Placement]:
         """The best shift at the best angles, best first: at most so many, none worse than the best by more."""
-        views = np.lib.stride_tricks.sliding_window_view(picture[self._area], self._size)
-        patches = views.reshape(-1, self._mask.size)  # (shifts, pixels)
+        np.copyto(self._searched, picture[self._area])
+        patches = self._views.reshape(-1, self._mask.size)  # (shifts, pixels)
         products = patches @ self._templates
-        pixels = float(self._mask.sum())
-        energy = (patches * patches) @ self._mask - products[:, -1] ** 2 / pixels
+        energy = (patches * patches) @ self._mask - products[:, -1] ** 2 / self._pixels
         scores = products[:, :-1] / np.sqrt(np.maximum(energy, 1e-2))[:, np.newaxis]  # (shifts, angles)
         places = scores.argmax(axis=0)
         best = scores.max(axis=0)
@@ -135,7 +139,7 @@ class CoarseSearch:
 
     def _peaks(self, best: FloatArray) -> npt.NDArray[np.intp]:
         """Angles that fit better than their neighbours."""
-        before, after = np.roll(best, 1), np.roll(best, -1)
+        before, after = best[self._before], best[self._after]
         if not self._is_full_turn:
             before[0] = after[-1] = -np.inf
         return np.flatnonzero((best >= before) & (best > after) | (best == best.max()))

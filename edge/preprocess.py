@@ -69,17 +69,20 @@ class CellJudge:
         self._bias = function.across_bias[:, np.newaxis]
         self._bends = function.slopes[:, :, np.newaxis] - 1  # what a negative value changes by
         self._surrounded = np.empty((size, rows, columns), np.float32)
+        self._own, self._around = np.split(self._surrounded, 2)
+        self._both = self._surrounded.reshape(size, -1)
         self._sums = np.empty((size // 2, rows, columns), np.float32)
         self._first, self._second, self._negative = (np.empty((units, rows * columns), np.float32) for _ in range(3))
 
     def of(self, variables: FloatArray) -> FloatArray:
         """(V, rows, columns) → (cells,), as `CellFunction.of`."""
-        own, around = np.split(self._surrounded, 2)
+        own = self._own
         np.subtract(variables, self._centre, out=own)
         np.divide(own, self._scale, out=own)
-        np.clip(own, -LARGEST_VARIABLE, LARGEST_VARIABLE, out=own)
-        _mean_of_neighbourhood(own, self._sums, around)
-        np.matmul(self._inwards, self._surrounded.reshape(len(self._surrounded), -1), out=self._first)
+        np.maximum(own, -LARGEST_VARIABLE, out=own)
+        np.minimum(own, LARGEST_VARIABLE, out=own)
+        _mean_of_neighbourhood(own, self._sums, self._around)
+        np.matmul(self._inwards, self._both, out=self._first)
         self._bend(np.add(self._first, self._unit_space, out=self._first), self._bends[0])
         np.matmul(self._across, self._first, out=self._second)
         self._bend(np.add(self._second, self._bias, out=self._second), self._bends[1])
@@ -111,10 +114,11 @@ def _mean_of_neighbourhood(planes: FloatArray, sums: FloatArray, means: FloatArr
     np.add(planes[:, :1], planes[:, :1], out=sums[:, :1])
     sums[:, :-1] += planes[:, 1:]
     sums[:, -1:] += planes[:, -1:]
-    np.add(sums[:, :, 1:], sums[:, :, :-1], out=means[:, :, 1:])
-    np.add(sums[:, :, :1], sums[:, :, :1], out=means[:, :, :1])
-    means[:, :, :-1] += sums[:, :, 1:]
-    means[:, :, -1:] += sums[:, :, -1:]
+    in_line, means_in_line = sums.reshape(-1), means.reshape(-1)  # one long row: quicker, but wrong at its rows' ends
+    np.add(in_line[1:], in_line[:-1], out=means_in_line[1:])
+    means_in_line[:-1] += in_line[1:]
+    np.add(2 * sums[:, :, 0], sums[:, :, 1], out=means[:, :, 0])
+    np.add(2 * sums[:, :, -1], sums[:, :, -2], out=means[:, :, -1])
     means *= np.float32(1 / NEIGHBOURHOOD_CELLS**2)
 
 

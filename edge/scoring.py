@@ -67,12 +67,11 @@ class Scorer:
         """embedding: (D,) float32. cell_map: (rows, columns) uint8. Raises ModelError for another shape."""
         if embedding.shape != self._good.shape:
             raise ModelError(f"the network gave {embedding.shape}, the centroids are {self._good.shape}")
-        strongest = np.unravel_index(int(np.argmax(cell_map)), cell_map.shape)
         return Score(
             distance=float(self.distances(embedding[np.newaxis])[0]),
             nearest_label=self._nearest(embedding),
             map_mean=float(cell_map.mean()),
-            strongest_cell=(int(strongest[0]), int(strongest[1])),
+            strongest_cell=divmod(int(cell_map.argmax()), cell_map.shape[1]),
         )
 
     def score_many(self, embeddings: FloatArray, cell_maps: Pixels) -> list[Score]:

@@ -47,12 +47,13 @@ class Light:
 
     def __init__(self, picture: Pixels) -> None:
         """picture: the reference (H, W[, 3]) uint8."""
-        self._reference = grey_of(picture).astype(np.float32)
-        self._energy = float(np.square(self._reference).sum()) or 1.0
+        self._reference = grey_of(picture)
+        self._energy = cv2.norm(self._reference, cv2.NORM_L2SQR)
 
     def of(self, grey: Pixels) -> float:
-        """Σmx / Σm² over a grey working picture (H, W), whatever it is."""
-        return float(np.vdot(self._reference, grey.astype(np.float32))) / self._energy
+        """Σmx / Σm² over a grey working picture (H, W) uint8, whatever it is."""
+        apart = cv2.norm(self._reference, grey, cv2.NORM_L2SQR)  # Σ(m - x)²: whole numbers, added exactly
+        return (self._energy + cv2.norm(grey, cv2.NORM_L2SQR) - apart) / 2 / (self._energy or 1.0)
 
     def gain(self, pixels: Pixels) -> float:
         """The same over a working picture (H, W[, 3]). Raises NotJudged when it is far from one."""

@@ -143,3 +143,56 @@ def test_without_alignment_a_frame_is_only_resized() -> None:
     placer.aligner.check(found.placement, smallest_fit=1.0)
     expected = cv2.resize(frame.pixels, (96, 72), interpolation=cv2.INTER_AREA)
     assert abs(found.pixels.astype(int) - expected).max() <= 1
+
+
+def plain_placer(width: int, height: int) -> Placer:
+    maps = settings(AlignmentMode.FIXTURE)
+    picture = np.zeros((maps.grid.height_px, maps.grid.width_px, 3), np.uint8)
+    return Placer(picture, maps, frame_width=width, frame_height=height)
+
+
+def moved_by(x_px: float, y_px: float) -> Placement:
+    return Placement(x_px=x_px, y_px=y_px, rotation_rad=0.0, fit=1.0)
+
+
+@pytest.mark.parametrize(("width", "height"), [(640, 480), (512, 512), (900, 900), (1640, 1232)])
+def test_fine_texture_looks_the_same_wherever_the_pixels_fall(width: int, height: int) -> None:
+    """Half a working pixel aside, a picture is the one between the pixels, and little that was not there appears."""
+    random = np.random.default_rng(1)
+    finest = 0.4 * width / MapSettings().grid.width_px
+    texture = cv2.GaussianBlur(random.normal(0, 255, (height, width, 3)).astype(np.float32), (0, 0), finest)
+    frame = Frame(pixels=np.clip(128 + texture * 25 / texture.std(), 0, 255).astype(np.uint8))
+    placer, grid = plain_placer(width, height), MapSettings().grid
+    half_px = 0.5 * width / grid.width_px * 160 / max(width, height)
+    straight, aside = (placer.place_at(frame, moved_by(x_px, 0.0)).pixels.astype(float) for x_px in (0.0, half_px))
+    phases = np.exp(1j * np.pi * np.fft.fftfreq(grid.width_px))[np.newaxis, :, np.newaxis]
+    between = np.fft.ifft(np.fft.fft(straight, axis=1) * phases, axis=1).real
+    wrong = (aside - between)[:, 30:-30].std() / straight.std()
+    print(f"{width}x{height}: {wrong:.3f} of the contrast")
+    assert wrong < 0.3
+
+
+@pytest.mark.parametrize("size", [(512, 512), (1023, 769), (1280, 960), (1640, 1232), (2592, 1944)])
+def test_a_frame_of_any_size_gives_the_same_working_picture(size: tuple[int, int]) -> None:
+    """Halved or not, even or odd: what a scene shows lies at the same place, to a fraction of a working pixel."""
+
+    def scene(width: int, height: int) -> Frame:
+        y, x = np.mgrid[:height, :width]
+        across, down = (x + 0.5) / width, (y + 0.5) / height
+        waves = [np.sin(30 * across + 9 * down), np.sin(25 * down), np.cos(28 * across - 20 * down)]
+        return Frame(pixels=np.rint(128 + 100 * np.stack(waves, axis=2)).astype(np.uint8))
+
+    found, expected = (
+        plain_placer(*each).place_at(scene(*each), moved_by(0.0, 0.0)).pixels.astype(int)[3:-3, 3:-3]
+        for each in (size, (640, 480))
+    )
+    assert np.abs(found - expected).max() <= 2  # a tenth of a pixel is two levels here
+
+
+@pytest.mark.parametrize("size", [(640, 480), (512, 512), (200, 150)])
+def test_the_small_picture_is_the_mean_over_the_frame(size: tuple[int, int]) -> None:
+    pixels = np.random.default_rng(2).integers(0, 256, (size[1], size[0], 3)).astype(np.uint8)
+    small = plain_placer(*size).small_grey(Frame(pixels=pixels))
+    grey = cv2.cvtColor(pixels.astype(np.float32), cv2.COLOR_BGR2GRAY)
+    expected = cv2.resize(grey, small.shape[::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(small - expected).max() < 1.6
