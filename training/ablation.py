@@ -19,7 +19,7 @@ from edge.pictures import read_picture
 from edge.preprocess import HIDDEN_UNITS, cell_levels
 from edge.settings import COLOUR_CHANNELS, Grid, MapSettings, Variable
 from training.benchmark import tables
-from training.cell_examples import SYNTHETIC_PER_PART
+from training.cell_examples import LEAST_CHANGE_LEVELS, SYNTHETIC_PER_PART
 from training.cells import STEPS, CellShape, learn_cells
 from training.dataset import GOOD, DataSet, check_trainable, open_dataset
 from training.errors import DataSetError
@@ -31,6 +31,7 @@ from training.unit_space import USUAL_REACH_PX
 
 SETTINGS = MapSettings()
 OTHER_CELL_PX = 12
+OTHER_LEAST_CHANGES = (4.0, 14.0)
 TIMED_PICTURES = 24
 SMALLEST_GOOD_PARTS = 12  # a quarter is held out, and five folds are made of the others
 
@@ -44,6 +45,7 @@ class Variant:
     steps: int
     usual_reach_px: int = USUAL_REACH_PX
     synthetic_per_part: int = SYNTHETIC_PER_PART
+    least_change: float = LEAST_CHANGE_LEVELS
     has_disturbed: bool = True
     shape: CellShape = field(default_factory=CellShape)
     is_distance: bool = False
@@ -107,6 +109,12 @@ def variants(settings: MapSettings) -> list[Variant]:
             replace(default, name=f"{each} defects a part, not {SYNTHETIC_PER_PART}", synthetic_per_part=each)
             for each in (SYNTHETIC_PER_PART // 2, SYNTHETIC_PER_PART * 2)
         ),
+        *(
+            replace(
+                default, name=f"changes of {levels:g} grey levels, not {LEAST_CHANGE_LEVELS:g}", least_change=levels
+            )
+            for levels in OTHER_LEAST_CHANGES
+        ),
         replace(default, name="excess without tolerance", usual_reach_px=0),
         _measuring(default, f"cells of {OTHER_CELL_PX} px, not {side}", grid=grid),
     ]
@@ -135,7 +143,7 @@ def evaluate_variant(trial: Trial, measured: Measured, variant: Variant, *, data
 
 
 def _learned(measured: Measured, variant: Variant, *, seed: int) -> Distance:
-    examples = measured.examples
+    examples = replace(measured.examples, least_change=variant.least_change)
     if variant.is_distance:
         return learn_mahalanobis(examples.good, sees_neighbourhood=variant.shape.sees_neighbourhood)
     if not variant.has_disturbed:

@@ -1,7 +1,7 @@
 """Cells of good parts, of disturbed ones and of ones with made-up defects, for the cell function to learn from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -30,8 +30,8 @@ class CellExamples:
 
     good: (N, rows, columns, V) of good parts as they are. disturbed: (M, rows, columns, V) of good parts in a little
     worse light, place and focus. defective: (P, rows, columns, V). changes: (P, rows, columns), by how much a defect
-    has changed the picture in each cell at most, grey levels. disturbed_of, defective_of: the number of the part that
-    each was made of.
+    has changed the picture in each cell at most, grey levels; a cell that is changed by more than `least_change` is
+    defective. disturbed_of, defective_of: the number of the part that each was made of.
     """
 
     good: npt.NDArray[np.float16]
@@ -40,11 +40,12 @@ class CellExamples:
     changes: npt.NDArray[np.float16]
     disturbed_of: npt.NDArray[np.intp]
     defective_of: npt.NDArray[np.intp]
+    least_change: float = LEAST_CHANGE_LEVELS
 
     @property
     def is_changed(self) -> npt.NDArray[np.bool_]:
         """(P, rows, columns): the cells that a defect has changed."""
-        return np.asarray(self.changes > LEAST_CHANGE_LEVELS)
+        return np.asarray(self.changes > self.least_change)
 
     @property
     def is_plain(self) -> npt.NDArray[np.bool_]:
@@ -56,7 +57,8 @@ class CellExamples:
         kept, disturbed, defective = (
             ~np.isin(numbers, parts) for numbers in (np.arange(len(self.good)), self.disturbed_of, self.defective_of)
         )
-        return CellExamples(
+        return replace(
+            self,
             good=self.good[kept],
             disturbed=self.disturbed[disturbed],
             defective=self.defective[defective],
