@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from edge.preprocess import HIDDEN_UNITS, CellFunction, scaled, with_neighbourhood
+from edge.preprocess import CEILING_SIGMA, HIDDEN_UNITS, CellFunction, scaled, with_neighbourhood
 from edge.variables import FloatArray
 from training.cell_examples import CellExamples
 from training.labelled_cells import LabelledCells
@@ -29,6 +29,8 @@ LEARNING_RATE, WEIGHT_DECAY = 3e-3, 1e-2
 GOOD_WEIGHT = 4.0  # a map of good cells is almost all of them
 SMALLEST_SCALE = 0.25  # grey levels: what an 8 bit camera resolves
 SMALLEST_SPREAD = 0.05  # in units of a variable's scale
+NEARLY_ALL = 0.99  # of the good parts
+SMALLEST_UNIT = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,11 +115,16 @@ def learn_cells(
 
 
 def standardised(function: CellFunction, values: FloatArray) -> CellFunction:
-    """The function with its values in standard deviations of these, of good parts that it had not seen."""
+    """The function with its values in standard deviations of these (N, cells), of good parts that it had not seen.
+
+    A map ends at CEILING_SIGMA, and what is beyond must be told from good parts: where these reach far, a unit is more
+    than a deviation, so that nearly all of them stay within half of the range.
+    """
+    middle = values.mean()
+    farthest = np.quantile(values.max(axis=1), NEARLY_ALL)
+    unit = max(values.std(), (farthest - middle) / (CEILING_SIGMA / 2))
     return replace(
-        function,
-        middle=np.array([values.mean()], np.float32),
-        deviation=np.array([values.std() + 1e-6], np.float32),
+        function, middle=np.array([middle], np.float32), deviation=np.array([unit + SMALLEST_UNIT], np.float32)
     )
 
 
