@@ -34,8 +34,8 @@ class CellFunction:
 
     centre, scale: (V,) what makes variables comparable. inwards: (2V, K). unit_space: (cells, K) what good parts' own
     variables at that place do to the first layer, bias included. across: (K, K), outwards: (K,), across_bias: (K,).
-    slopes: (2, K) of negative values in either layer. middle, deviation: (1,) of the value over good parts, the latter a
-    unit that is at least its standard deviation (`training/cells.py`).
+    slopes: (2, K) of negative values in either layer. middle, deviation: (1,) of the value over good parts, the latter
+    its standard deviation or more (`training/cells.py`).
     """
 
     centre: FloatArray
