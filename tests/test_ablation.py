@@ -16,7 +16,7 @@ from training.ablation import Result, as_text, main, variants
 from training.cells import CellShape, learn_cells
 from training.dataset import open_dataset
 from training.held_out_defects import KINDS
-from training.held_out_trial import Trial, mean_over_kinds, measure, part_of, set_up
+from training.held_out_trial import POOLINGS, Trial, mean_over_kinds, measure, part_of, pooled, set_up
 from training.mahalanobis import learn_mahalanobis
 
 PARTS = 16
@@ -61,7 +61,7 @@ def test_the_command_prints_a_table_and_writes_every_figure_without_opening_test
         assert result["map_ms"] > 0
     assert len({json.dumps(result["aurocs"]) for result in results}) == len(rows)  # no row does nothing
     printed = capsys.readouterr().out.splitlines()
-    assert [line.split(" | ")[0].strip("| ") for line in printed[2:]] == rows
+    assert [line.split(" | ")[0].strip("| ") for line in printed[2 : 2 + len(rows)]] == rows
 
 
 def test_too_few_parts_and_no_folder_are_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -148,10 +148,24 @@ def test_the_part_is_what_is_unlike_the_corner_and_everything_if_nothing_is() ->
 
 def test_the_table_has_means_over_kinds_and_seeds() -> None:
     def result(seed: int, auroc: float) -> Result:
-        aurocs = {"crack": {1: 0.5, 5: auroc, 20: 0.5}, "stain": {1: 0.5, 5: 1.0, 20: 0.5}}
+        level = dict.fromkeys(POOLINGS, 0.5)
+        aurocs = {"crack": {**level, "5 cells": auroc}, "stain": {**level, "5 cells": 1.0}}
         return Result(data="pill", seed=seed, variant="everything", learned_parts=12, held_out_parts=4,
                       aurocs=aurocs, map_ms=7.0, learning_s=1.0)  # fmt: skip
 
-    assert mean_over_kinds(result(0, 0.8).aurocs, cells=5) == pytest.approx(0.9)
-    row = as_text([result(0, 0.8), result(1, 0.6)]).splitlines()[2]
-    assert row.startswith("| everything | 0.850 (0.800 to 0.900) | 0.500 (0.500 to 0.500) |")
+    assert mean_over_kinds(result(0, 0.8).aurocs, "5 cells") == pytest.approx(0.9)
+    lines = as_text([result(0, 0.8), result(1, 0.6)]).splitlines()
+    assert lines[2].startswith("| everything | 0.850 (0.800 to 0.900) | 0.500 (0.500 to 0.500) |")
+    assert "| 5 cells | 0.850 (0.800 to 0.900) |" in lines
+
+
+def test_few_strong_cells_count_by_the_mean_of_few_and_by_high_powers_and_many_raised_ones_by_the_mean_of_many() -> (
+    None
+):
+    quiet = np.random.default_rng(0).normal(0, 0.1, (2, 100))
+    few, many = quiet.copy(), quiet.copy()
+    few[:, :5] += 6.5
+    many[:, :80] += 3.8
+    for pooling in POOLINGS:
+        stands_out = [pooled(maps)[pooling].min() for maps in (few, many)]
+        assert np.argmax(stands_out) == (1 if pooling in {"20 cells", "4th powers"} else 0), pooling

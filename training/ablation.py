@@ -23,13 +23,25 @@ from training.cell_examples import LEAST_CHANGE_LEVELS, SYNTHETIC_PER_PART
 from training.cells import STEPS, CellShape, learn_cells
 from training.dataset import GOOD, DataSet, check_trainable, open_dataset
 from training.errors import DataSetError
-from training.held_out_trial import POOLED_CELLS, Distance, Measured, Trial, aurocs, mean_over_kinds, measure, set_up
+from training.held_out_trial import (
+    POOLINGS,
+    Distance,
+    Measured,
+    Trial,
+    aurocs,
+    averaged,
+    mean_over_kinds,
+    measure,
+    set_up,
+    summed,
+)
 from training.mahalanobis import learn_mahalanobis
 from training.threads import use_one_thread
 from training.tool import note, run_tool, whole, write_json
 from training.unit_space import USUAL_REACH_PX
 
 SETTINGS = MapSettings()
+SHOWN = (averaged(5), averaged(1), averaged(20), summed(8))  # the last is what the network does
 OTHER_CELL_PX = 12
 OTHER_LEAST_CHANGES = (4.0, 14.0)
 TIMED_PICTURES = 24
@@ -60,7 +72,7 @@ class Variant:
 class Result:
     """One row on one set.
 
-    aurocs: by kind of defect, and by how many of the strongest cells are averaged. map_ms: the fastest of some working
+    aurocs: by kind of defect, and by what makes one distance of a map. map_ms: the fastest of some working
     pictures to their maps, so that other work of the machine counts little. learning_s: of the cell function.
     """
 
@@ -69,7 +81,7 @@ class Result:
     variant: str
     learned_parts: int
     held_out_parts: int
-    aurocs: dict[str, dict[int, float]]
+    aurocs: dict[str, dict[str, float]]
     map_ms: float
     learning_s: float
 
@@ -170,24 +182,27 @@ def _but(every: Iterable[Variable], one: Variable) -> tuple[Variable, ...]:
 
 
 def as_text(results: Sequence[Result]) -> str:
-    """A row for each variant; for each set AUROC by the mean of the 5 strongest cells, by 1, by 20; and the time."""
+    """A row for each variant, and for each set AUROC by SHOWN and the time; then all ways of pooling the first one's
+    maps."""
     sets = list(dict.fromkeys(result.data for result in results))
-    strongest, middle, most = POOLED_CELLS
-    head = ["map"]
-    for data in sets:
-        head += [f"{data}: {middle} cells", f"{strongest} cell", f"{most} cells", "ms a map"]
+    names = list(dict.fromkeys(result.variant for result in results))
+
+    def of(variant: str, data: str) -> list[Result]:
+        return [result for result in results if (result.data, result.variant) == (data, variant)]
+
+    def auroc(variant: str, data: str, pooling: str) -> str:
+        return tables.spread([mean_over_kinds(result.aurocs, pooling) for result in of(variant, data)], 3)
+
+    head = ["map", *(text for data in sets for text in (f"{data}: {SHOWN[0]}", *SHOWN[1:], "ms a map"))]
     rows = []
-    for variant in dict.fromkeys(result.variant for result in results):
+    for variant in names:
         row = [variant]
         for data in sets:
-            found = [result for result in results if (result.data, result.variant) == (data, variant)]
-            row += [
-                tables.spread([mean_over_kinds(result.aurocs, cells=cells) for result in found], 3)
-                for cells in (middle, strongest, most)
-            ]
-            row.append(tables.spread([result.map_ms for result in found], 1))
+            row += [auroc(variant, data, pooling) for pooling in SHOWN]
+            row.append(tables.spread([result.map_ms for result in of(variant, data)], 1))
         rows.append(row)
-    return tables.table(head, rows)
+    poolings = [[pooling, *(auroc(names[0], data, pooling) for data in sets)] for pooling in POOLINGS]
+    return f"{tables.table(head, rows)}\n\n{tables.table([f'distance of a map: {names[0]}', *sets], poolings)}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -244,7 +259,7 @@ def _results(dataset: DataSet, rows: Sequence[str] | None, *, seed: int) -> Iter
         )
         for variant in alike:
             result = evaluate_variant(trial, measured, variant, data=data)
-            note(f"{data}, seed {seed}: {variant.name}: {mean_over_kinds(result.aurocs, cells=POOLED_CELLS[1]):.4f}")
+            note(f"{data}, seed {seed}: {variant.name}: {mean_over_kinds(result.aurocs, SHOWN[0]):.4f}")
             yield result
 
 

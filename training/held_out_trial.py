@@ -23,7 +23,8 @@ from training.registration import evenly, place_good_parts
 from training.unit_space import median_picture, unit_space
 
 HELD_OUT_SHARE = 0.25
-POOLED_CELLS = (1, 5, 20)  # a map's strongest, whose mean is the part's distance here
+AVERAGED_CELLS = (1, 3, 5, 20)  # a map's strongest, whose mean is the part's distance here
+SUMMED_POWERS = (4, 8, 24)  # of all cells above the good mean, in deviations; the part's distance is the sum's root
 LOOKED_AT = 60  # frames that tell the part from the background
 CORNER_PX = 15
 FOREGROUND_LEVELS = 13.0
@@ -154,30 +155,54 @@ class Distance(Protocol):
         """(rows, columns, V) → (cells,)."""
 
 
-def aurocs(distance: Distance, measured: Measured) -> dict[str, dict[int, float]]:
-    """Of the mean of a map's strongest cells, by kind of defect and number of cells; values are not yet 8 bit."""
-    good = _pooled(distance, measured.good)
-    found: dict[str, dict[int, float]] = {}
+def aurocs(distance: Distance, measured: Measured) -> dict[str, dict[str, float]]:
+    """By kind of defect, and by the name of what makes one distance of a map; values are not yet 8 bit."""
+    good = _maps(distance, measured.good)
+    middle, deviation = good.mean(), good.std()
+    of_good = pooled((good - middle) / deviation)
+    found: dict[str, dict[str, float]] = {}
     for kind, variables in zip(KINDS, measured.defective, strict=True):
-        defective = _pooled(distance, variables)
-        found[kind.name] = {cells: _auroc(good[cells], defective[cells]) for cells in POOLED_CELLS}
+        defective = pooled((_maps(distance, variables) - middle) / deviation)
+        found[kind.name] = {name: _auroc(of_good[name], defective[name]) for name in POOLINGS}
     return found
 
 
-def mean_over_kinds(found: dict[str, dict[int, float]], *, cells: int) -> float:
+def averaged(cells: int) -> str:
+    """The name of the mean of so many of the strongest cells."""
+    return f"{cells} cells" if cells > 1 else "1 cell"
+
+
+def summed(power: int) -> str:
+    """The name of the root of the sum of such powers."""
+    return f"{power}th powers"
+
+
+POOLINGS = (*map(averaged, AVERAGED_CELLS), *map(summed, SUMMED_POWERS))
+
+
+def mean_over_kinds(found: dict[str, dict[str, float]], pooling: str) -> float:
     """Every kind of defect counts alike."""
-    return fmean(of_kind[cells] for of_kind in found.values())
+    return fmean(of_kind[pooling] for of_kind in found.values())
 
 
-def _auroc(good: list[float], defective: list[float]) -> float:
-    found = auroc_of(good, defective)
+def _auroc(good: FloatArray, defective: FloatArray) -> float:
+    found = auroc_of(good.tolist(), defective.tolist())
     assert found is not None  # there is always a part of both
     return found
 
 
-def _pooled(distance: Distance, variables: npt.NDArray[np.float16]) -> dict[int, list[float]]:
-    strongest = [-np.sort(-distance.of(part.astype(np.float32)))[: max(POOLED_CELLS)] for part in variables]
-    return {cells: [float(part[:cells].mean()) for part in strongest] for cells in POOLED_CELLS}
+def pooled(maps: FloatArray) -> dict[str, FloatArray]:
+    """(N, cells) deviations → (N,) each."""
+    strongest = -np.sort(-maps, axis=1)
+    raised = np.maximum(maps, 0)
+    return {
+        **{averaged(cells): strongest[:, :cells].mean(axis=1) for cells in AVERAGED_CELLS},
+        **{summed(power): np.sum(raised**power, axis=1, dtype=np.float64) ** (1 / power) for power in SUMMED_POWERS},
+    }
+
+
+def _maps(distance: Distance, variables: npt.NDArray[np.float16]) -> FloatArray:
+    return np.stack([distance.of(part.astype(np.float32)) for part in variables]).astype(np.float64)
 
 
 def _of_all(variables: CellVariables, pictures: Sequence[Pixels]) -> npt.NDArray[np.float16]:
