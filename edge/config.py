@@ -115,7 +115,7 @@ class ShiftCheck(Strict):
     )
     after_start: bool = Field(default=True, description="due at each start of the core")
     shifts: str | None = Field(default=None, pattern=SHIFTS, description="due when a shift begins, local time")
-    after_model: bool = Field(default=True, description="due for each model that has not passed it in this shift")
+    after_model: bool = Field(default=True, description="due for each model, and moved limit, that has not passed it")
 
     @model_validator(mode="after")
     def _check_pieces(self) -> Self:

@@ -46,6 +46,11 @@ class Pieces:
             raise DeviceUnavailable("this station has no shift check: write 'shift_check:' into its configuration")
         self._gate.shut()
 
+    def limit_moves(self) -> None:
+        """The limit is about to be another one."""
+        if self._gate is not None:
+            self._gate.limit_moves()
+
     def show(self, trouble: Obstacle | None) -> "Future[Record]":
         """A piece lies in the fixture. Raises DeviceUnavailable if none can be judged now, as for `trouble`."""
         if self.check is None:

@@ -169,6 +169,10 @@ class Station:
         """Between parts: no part more before a shift check. Raises DeviceUnavailable where none is configured."""
         self._pieces.want()
 
+    def limit_moves(self) -> None:
+        """Between parts: the model's limit is about to be another one, and no part comes before a shift check."""
+        self._pieces.limit_moves()
+
     def use(self, inspector: Inspects | None, *, model: ModelName | None, unarmed_because: str = "") -> None:
         """Between parts: have the next ones judged by somebody else; None needs a reason. model: for their records."""
         self._pieces.use(model)
