@@ -25,11 +25,12 @@ from edge.cameras import (
 from edge.errors import ConfigError
 from edge.picture_policy import Pictures, Quota
 from edge.settings import Strict
+from edge.text_forms import IN_WORDS, NAME, PIECES, SHIFTS
 from edge.wiring import Beat, Contradiction, GpioOutputs, GpioTrigger, ProgramLines, Pulse, SimulatedOutputs
 from edge.yaml_lines import Written, parse
 
 DEMO_BUNDLE, INSTALLED = "demo", "installed"
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+Name = Annotated[str, Field(pattern=NAME)]
 
 
 class IntervalTrigger(Strict):
@@ -72,9 +73,6 @@ class Watch(Strict):
     least_free_mb: float = Field(default=200.0, ge=0, le=10_000_000, description="on the disk of the data folder")
 
 
-SHIFTS = r"^([01]\d|2[0-3]):[0-5]\d( ([01]\d|2[0-3]):[0-5]\d){0,23}$"
-
-
 class Web(Strict):
     """The operator page."""
 
@@ -102,9 +100,6 @@ class Models(Strict):
     probation_parts: int = Field(
         default=200, ge=0, le=1_000_000, description="how many parts a new model must judge well to stay; 0: none"
     )
-
-
-PIECES = r"^(OK|NG( [^,]{1,64})?)(, *(OK|NG( [^,]{1,64})?)){1,19}$"
 
 
 class ShiftCheck(Strict):
@@ -285,6 +280,8 @@ def _words(detail: ErrorDetails, steps: list[str | int]) -> str:
             return "should be a section of keys and values"
         case "value_error":
             return str(context["error"])
+        case "string_pattern_mismatch":
+            return f"{IN_WORDS[context['pattern']]}; not {detail['input']!r:.60}"
     return f"{detail['msg'].replace('Input should be', 'should be')}, not {detail['input']!r:.60}"
 
 

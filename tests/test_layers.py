@@ -21,6 +21,7 @@ VALUES = [
     "record",
     "state",
     "yaml_lines",
+    "text_forms",
     "wiring",
     "cameras",
     "config",
