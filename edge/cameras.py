@@ -5,9 +5,10 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from edge.settings import Share, Strict
+from edge.text_forms import PATH
 
 LEAST_REGION = 0.1
-PathText = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00]*$")]
+PathText = Annotated[str, Field(min_length=1, max_length=4096, pattern=PATH)]
 
 
 class FolderCamera(Strict):

@@ -25,11 +25,12 @@ from edge.cameras import (
 from edge.errors import ConfigError
 from edge.picture_policy import Pictures, Quota
 from edge.settings import Strict
+from edge.text_forms import IN_WORDS, NAME, PIECES, SHIFTS
 from edge.wiring import Beat, Contradiction, GpioOutputs, GpioTrigger, ProgramLines, Pulse, SimulatedOutputs
 from edge.yaml_lines import Written, parse
 
 DEMO_BUNDLE, INSTALLED = "demo", "installed"
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+Name = Annotated[str, Field(pattern=NAME)]
 
 
 class IntervalTrigger(Strict):
@@ -72,9 +73,6 @@ class Watch(Strict):
     least_free_mb: float = Field(default=200.0, ge=0, le=10_000_000, description="on the disk of the data folder")
 
 
-SHIFTS = r"^([01]\d|2[0-3]):[0-5]\d( ([01]\d|2[0-3]):[0-5]\d){0,23}$"
-
-
 class Web(Strict):
     """The operator page."""
 
@@ -104,9 +102,6 @@ class Models(Strict):
     )
 
 
-PIECES = r"^(OK|NG( [^,]{1,64})?)(, *(OK|NG( [^,]{1,64})?)){1,19}$"
-
-
 class ShiftCheck(Strict):
     """No part is taken before known test pieces were shown and judged as they must be."""
 
@@ -115,7 +110,7 @@ class ShiftCheck(Strict):
     )
     after_start: bool = Field(default=True, description="due at each start of the core")
     shifts: str | None = Field(default=None, pattern=SHIFTS, description="due when a shift begins, local time")
-    after_model: bool = Field(default=True, description="due for each model that has not passed it in this shift")
+    after_model: bool = Field(default=True, description="due for each model, and moved limit, that has not passed it")
 
     @model_validator(mode="after")
     def _check_pieces(self) -> Self:
@@ -285,6 +280,8 @@ def _words(detail: ErrorDetails, steps: list[str | int]) -> str:
             return "should be a section of keys and values"
         case "value_error":
             return str(context["error"])
+        case "string_pattern_mismatch":
+            return f"{IN_WORDS[context['pattern']]}; not {detail['input']!r:.60}"
     return f"{detail['msg'].replace('Input should be', 'should be')}, not {detail['input']!r:.60}"
 
 

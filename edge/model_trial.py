@@ -5,7 +5,8 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from concurrent.futures import Future
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from edge.armed import Armed
@@ -15,6 +16,7 @@ from edge.database import reading
 from edge.errors import EdgeError, RecordError
 from edge.priority import go_last
 from edge.probation import NOT_ITS_OWN, Tally, Usual
+from edge.probation_counts import WhichTrial, read_tally, write_tally
 from edge.record import Record
 from edge.shadow import Shadow
 from edge.slots import Book, Slots, Version
@@ -24,6 +26,7 @@ from edge.worker import Worker
 log = logging.getLogger(__name__)
 
 RETRY_S = 10.0
+KEEP_S = 5.0  # as much of the count may be lost at a power cut
 LOOKED_AT, LOOKED_BACK = 1000, 20_000  # parts of other models, among the last so many
 BEFORE = """
     SELECT parts.reason, parts.outcome = 'FAULT' AS is_fault, parts.is_late FROM parts
@@ -39,18 +42,26 @@ class Trial:
     def __init__(
         self,
         slots: Slots,
-        version: Version,
+        which: WhichTrial,
         *,
+        tally: Tally,
+        version: Version,
         parts: int,
         usual: Usual,
         may_pass_more: bool,
         before: Armed,
         go_back: Callable[[Callable[[Book], Book]], object],
     ) -> None:
-        """before: the model to compare with and to return to. go_back: changes the slots and the running model."""
+        """tally: what was counted before this start. before: the model to compare with and to return to.
+
+        go_back: changes the slots and the running model.
+        """
         self._slots, self._version, self._wanted, self._usual = slots, version, parts, usual
-        self._may_pass_more = may_pass_more
-        self._go_back, self._tally, self._lock = go_back, Tally(), threading.Lock()
+        self._which, self._may_pass_more = which, may_pass_more
+        self._go_back, self._tally, self._lock = go_back, tally, threading.Lock()
+        self._writing = threading.Lock()
+        self._keeping, self._kept_s = Future[None](), -KEEP_S
+        self._keeping.set_result(None)
         self._worker: Worker[None] = Worker(name="probation", begin=go_last)
         self._shadow = Shadow(before.inspector, on_judged=self._compared) if before.inspector else None
         self._is_over, self._again_s = False, 0.0
@@ -73,10 +84,12 @@ class Trial:
 
     def close(self) -> None:
         """Count no more. May be called twice."""
-        self._is_over = True
+        was_over, self._is_over = self._is_over, True
         self._worker.close()
         if self._shadow is not None:
             self._shadow.close()
+        if not was_over:
+            attempt(self._keep)
 
     def _compared(self, record: Record, old: Verdict) -> None:
         with self._lock:
@@ -89,9 +102,18 @@ class Trial:
                 return
             why = self._tally.failure(self._usual, may_pass_more=self._may_pass_more)
             self._is_over = bool(why) or self._tally.parts >= self._wanted
-            if not self._is_over:
-                return
-        self._worker.submit(lambda: self._return(why) if why else self._stay())
+        if self._is_over:
+            self._worker.submit(lambda: self._return(why) if why else self._stay())
+        elif self._keeping.done() and time.monotonic() - self._kept_s >= KEEP_S:
+            self._kept_s = time.monotonic()
+            self._keeping = self._worker.submit(self._keep)
+
+    def _keep(self) -> None:
+        """Its counts so far, on the disk. Raises RecordError; what is not counted then is only lost at a restart."""
+        with self._writing:
+            with self._lock:
+                tally = replace(self._tally)
+            write_tally(self._slots.folder, self._which, tally)
 
     def _return(self, why: str) -> None:
         log.error("model on probation goes back model=%s why=%r", self._version, why)
@@ -156,15 +178,33 @@ class TrialKeeper:
             return
         before = self._armed(book.previous, "there is no way back from this model")
         usual = usual_before(self._data, book.current.sha256)
+        which = WhichTrial(model=book.current.sha256, before=book.previous.sha256, began_ns=book.probation.began_ns)
         self._trial = Trial(
             self._slots,
-            book.current,
+            which,
+            tally=self._tally_of(which, book.current),
+            version=book.current,
             parts=book.probation.parts,
             usual=usual,
             may_pass_more=book.probation.may_pass_more,
             before=before,
             go_back=go_back,
         )
+
+    def _tally_of(self, which: WhichTrial, version: Version) -> Tally:
+        """What was counted before this start; nothing, and the slots say so, where nobody can know."""
+        try:
+            return read_tally(self._slots.folder, which)
+        except RecordError as error:
+            why = str(error)
+        log.error("the probation begins anew model=%s why=%r", version, why)
+        now_ns = time.time_ns()
+        attempt(
+            lambda: _keep(
+                self._slots, lambda book: book.noted("begins its probation anew", version, wall_ns=now_ns, why=why)
+            )
+        )
+        return Tally()
 
     def _armed(self, version: Version, otherwise: str) -> Armed:
         try:

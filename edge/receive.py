@@ -5,10 +5,11 @@ Whichever way it came, it goes this way and no other. Nothing of what is running
 
 import json
 import shutil
+import signal
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,17 +21,21 @@ from edge.slots import Slots, Version
 from edge.takt import StationRules
 from edge.trust import Trust, Vouched, read_raw, vouched
 
-TRY_TIMEOUT_S = 180.0
+TRY_TIMEOUT_S = 180.0  # of each model that is tried
 SPARE_BYTES = 64 * 2**20  # beyond what the model itself takes
 CAPTURES = "SELECT json_extract(stages_ms, '$.capture') AS ms FROM parts ORDER BY sequence DESC LIMIT 1000"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
-    """What the model did in its own process. p99_ms: of whole inspections, against budget_ms."""
+    """What the model did in its own process. p99_ms: of whole inspections, against budget_ms.
+
+    together_ms: likewise, of a part that every program's model looks at; None on a station with one kind of parts.
+    """
 
     p99_ms: float
     budget_ms: float
+    together_ms: float | None = None
 
 
 TryOut = Callable[[Path], Tried]
@@ -96,19 +101,30 @@ def check_fits(version: Version, slots: Slots, *, product: str | None, may_be_ol
         )
 
 
-def try_in_child(staged: Path, *, trust: Trust, budget_ms: float) -> Tried:
-    """Have a process of its own read, arm and time the model. Raises BundleError if it fails, hangs or dies of it."""
+def try_in_child(staged: Path, *, trust: Trust, budget_ms: float, beside: Sequence[Path] = ()) -> Tried:
+    """Have a process of its own read, arm and time the model. Raises BundleError if it fails, hangs or dies of it.
+
+    beside: the models of the other programs, which look at each part as well while no program is chosen.
+    """
     command = python("edge.commands.try_out", str(staged), str(trust.keys), f"{budget_ms:.3f}")
     command += ["--accept-unsigned"] if trust.accepts_unsigned else []
+    command += ["--beside", *map(str, beside)] if beside else []
+    timeout_s = TRY_TIMEOUT_S * (1 + len(beside))
     try:
-        done = run_to_end(command, timeout_s=TRY_TIMEOUT_S)
+        done = run_to_end(command, timeout_s=timeout_s)
     except subprocess.TimeoutExpired as error:
-        raise BundleError(f"self-test: the model did not come to an end within {TRY_TIMEOUT_S:.0f} s") from error
+        raise BundleError(
+            f"self-test: the model did not come to an end within {timeout_s:.0f} s: the station may be busy with other "
+            "work, so try again when it is calm; if it is so again, the model hangs or is far too slow for this device"
+        ) from error
     except OSError as error:
         raise BundleError(f"self-test: it could not be started: {error.strerror}") from error
     if why := trouble_of(done):
+        if done.returncode == -signal.SIGXCPU:
+            why = "the model took all the processor time that a self-test may take: it hangs or is far too slow"
         raise BundleError(why if why.startswith("self-test") else f"self-test: {why}")
-    return Tried(p99_ms=float(json.loads(done.stdout.strip().splitlines()[-1])["p99_ms"]), budget_ms=budget_ms)
+    told = json.loads(done.stdout.strip().splitlines()[-1])
+    return Tried(p99_ms=told["p99_ms"], together_ms=told["together_ms"], budget_ms=budget_ms)
 
 
 def budget_of(data: Path, rules: StationRules) -> float:

@@ -120,6 +120,8 @@ class Bench:
             limit = calibrated if wish.limit is None else wish.limit
             check_limit(limit, calibrated=calibrated)
             old = inspector.limit
+            if limit != old:
+                self._between_parts(self._station.limit_moves)  # known before the limit is, whenever the power goes
             self._keep_limit(limit, manifest, model)
             try:
                 self._between_parts(lambda: self._use_limit(inspector, limit))
@@ -135,6 +137,8 @@ class Bench:
         write_limit(self._data, kept, model_sha256=model.sha256)
 
     def _use_limit(self, inspector: Inspector, limit: float) -> None:
+        if limit != inspector.limit:
+            self._station.limit_moves()  # a piece may have been shown meanwhile
         inspector.limit = limit
         if self._armed.why_not:  # nobody knew which limit was meant
             self.use(replace(self._armed, why_not=""))

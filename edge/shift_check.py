@@ -2,7 +2,7 @@
 
 The pieces come in the order of the configuration, one after the other. Whatever is not judged as it must be, or not
 judged at all, begins the round again. A round that was passed is in the journal, and holds until the next shift begins,
-for the model that passed it.
+for the model that passed it and until its limit is moved.
 """
 
 import sqlite3
@@ -19,10 +19,10 @@ from edge.record import ModelName
 from edge.state import Check
 from edge.verdict import Outcome, Reason, Verdict, fault
 
-SHOWN, PASSED = "shift check", "shift check passed"
+SHOWN, PASSED, WANTED = "shift check", "shift check passed", "shift check wanted"
 LOOKED_AT = 100
 CLOCK_TOLERANCE_NS = 5 * 10**9  # a round of a time to come is of a clock that was set back since
-ROUNDS = "SELECT wall_ns, detail FROM events WHERE kind = ? ORDER BY number DESC LIMIT ?"
+ROUNDS = "SELECT wall_ns, kind, detail FROM events WHERE kind IN (?, ?) ORDER BY number DESC LIMIT ?"
 Journal = Callable[[str, str], None]
 """Is given the kind and the words of an entry."""
 
@@ -90,10 +90,17 @@ class Gate:
             self._model = digest
             self._begin()
 
-    def shut(self) -> None:
-        """A person wants the check now, whatever was passed before."""
+    def shut(self, why: str = "a person wants it") -> None:
+        """The check is wanted now, whatever was passed before, and also after a restart."""
+        if self._passed or self._shown:
+            self._journal(WANTED, why)
         self._passed.clear()
         self._begin()
+
+    def limit_moves(self) -> None:
+        """Whatever was passed, was passed with another limit; where another model needs no check, this does not."""
+        if self._settings.after_model:
+            self.shut("the limit was moved")
 
     def judged(self, verdict: Verdict, *, sequence: int) -> Verdict:
         """What the record says of a test piece: FAULT in any case, with what was found in its detail."""
@@ -154,7 +161,13 @@ def rounds_before(data: Path) -> dict[str, int]:
     """When a round was last passed, by the model's digest; nothing where the journal cannot be read."""
     try:
         with reading(data) as connection:
-            rows = connection.execute(ROUNDS, (PASSED, LOOKED_AT)).fetchall()
+            rows = connection.execute(ROUNDS, (PASSED, WANTED, LOOKED_AT)).fetchall()
     except (RecordError, sqlite3.Error):
         return {}
-    return {row["detail"].partition(" ")[0]: row["wall_ns"] for row in reversed(rows)}
+    passed: dict[str, int] = {}
+    for row in reversed(rows):
+        if row["kind"] == WANTED:
+            passed.clear()
+        else:
+            passed[row["detail"].partition(" ")[0]] = row["wall_ns"]
+    return passed

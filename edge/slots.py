@@ -47,10 +47,12 @@ class Event(Strict):
 class Probation(Strict):
     """The current model must prove itself over so many parts. starts: of the core, that did not end in order.
 
-    may_pass_more: a person has said that it may reject fewer parts than the model before it.
+    may_pass_more: a person has said that it may reject fewer parts than the model before it. began_ns: since 1970, UTC;
+    tells this probation from another one of the same model.
     """
 
     parts: int = Field(ge=1)
+    began_ns: int = 0
     starts: int = Field(default=0, ge=0)
     may_pass_more: bool = False
 
@@ -104,7 +106,7 @@ class Book(Strict):
         """With another current model, which the one before it can be followed by again."""
         is_first = self.current is None
         is_tried = bool(probation_parts) and not is_first
-        trial = Probation(parts=probation_parts, may_pass_more=may_pass_more) if is_tried else None
+        trial = Probation(parts=probation_parts, may_pass_more=may_pass_more, began_ns=wall_ns) if is_tried else None
         slots = {
             "current": version,
             "previous": self.previous if self.current == version else self.current,

@@ -13,11 +13,13 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 
-from edge.arrivals import arrived, ask_trigger, verdicts_on_skipped
+from edge.arrivals import ask_trigger
 from edge.attempt import attempt
-from edge.errors import DeviceUnavailable, NotJudged
+from edge.errors import NotJudged
 from edge.frame import Frame
 from edge.interfaces import Camera, Clock, EndOfLine, Outputs, RecordSink, Trigger, TriggerEvent, Watches
+from edge.part_records import PartRecords
+from edge.pieces import Pieces
 from edge.readiness import Obstacle, Readiness
 from edge.record import ModelName, Record
 from edge.shift_check import Gate
@@ -55,17 +57,16 @@ class Station:
         model for it, and raises NotJudged where there is none.
         """
         self._trigger, self._camera, self._outputs = trigger, camera, outputs
-        self._sink, self._clock, self._rules, self._model = sink, clock, rules, model
-        self._watchers, self._gate, self._choose = watchers, gate, choose
-        if gate is not None:
-            gate.use(model)
+        self._sink, self._clock, self._rules = sink, clock, rules
+        self._watchers, self._choose, self._pieces = watchers, choose, Pieces(gate)
         self._sight = Sight(camera=camera, inspector=inspector, clock=clock, rules=rules)
-        self._sequence = first_sequence - 1
         why = "" if inspector else unarmed_because or "there is no model"
         self._readiness = Readiness(faults_until_halt=rules.faults_until_halt, unarmed_because=why)
+        self._records = PartRecords(sink, clock, self._readiness, first_sequence=first_sequence)
+        self._records.model = model
+        self._pieces.use(model)
         self._ready_since_ns: int | None = None
         self._early: TriggerEvent | Exception | None = None
-        self._piece: Future[Record] | None = None
         self._phase = Phase.PREOPERATIONAL
         self.busy_triggers = 0
 
@@ -74,8 +75,13 @@ class Station:
         """What the station is doing, and why it takes no parts."""
         obstacle = self._obstacle()
         why = obstacle.why if obstacle else ""
-        check = self._gate.check if self._gate else None
-        return State(phase=self._phase, why=why, sequence=self._sequence, busy_triggers=self.busy_triggers, check=check)
+        return State(
+            phase=self._phase,
+            why=why,
+            sequence=self._records.sequence,
+            busy_triggers=self.busy_triggers,
+            check=self._pieces.check,
+        )
 
     @property
     def needs_restart(self) -> bool:
@@ -110,7 +116,7 @@ class Station:
         if not self.is_shown(timeout_ms):
             return None
         early, self._early = self._early, None
-        if early is None and self._piece is not None:
+        if early is None and self._pieces.is_shown:
             return TriggerEvent(at_ns=self._clock.monotonic_ns(), is_piece=True)
         found = early or ask_trigger(self._trigger, self._clock, timeout_ms=timeout_ms)
         if isinstance(found, EndOfLine):
@@ -119,15 +125,16 @@ class Station:
             return found
         if self._readiness.halted_because:
             return None
-        part = self._new_part(TriggerEvent(at_ns=self._clock.monotonic_ns()))
+        part = self._records.begin(TriggerEvent(at_ns=self._clock.monotonic_ns()))
         part.step = Reason.TRIGGER_FAILED
         self._fail(part, found)
         return self._finish(part)
 
     def take(self, event: TriggerEvent) -> Record:
         """Judge the part that has arrived. Never raises; the record is on its way to the disk."""
-        self._refuse_skipped(event)
-        part = self._new_part(event)
+        self.busy_triggers += event.skipped
+        self._records.skipped(event)
+        part = self._records.begin(event)
         error = attempt(lambda: self._judge(part))
         if error is not None:
             self._fail(part, error)
@@ -138,9 +145,7 @@ class Station:
         if self.needs_restart:
             return True
         shown: list[bool] = []
-        error = attempt(lambda: shown.append(self._outputs.wait_until_shown(timeout_ms=timeout_ms)))
-        if error is not None:
-            self.halt(f"the outputs do not answer: {error}", needs_restart=True)
+        self._on_wires(lambda: shown.append(self._outputs.wait_until_shown(timeout_ms=timeout_ms)))
         return shown == [True]
 
     def pause(self, *, is_paused: bool) -> None:
@@ -158,26 +163,20 @@ class Station:
         What it leads to on the wires is FAULT, whatever it is: a part that lay there by mistake does not pass.
         Raises DeviceUnavailable if none can be judged now.
         """
-        if self._gate is None or self._gate.check is None:
-            raise DeviceUnavailable("no test piece is wanted now: say `edge tell check` first")
-        if self._piece is not None:
-            raise DeviceUnavailable("the test piece before is being judged")
-        if (obstacle := self._trouble()) is not None:
-            raise DeviceUnavailable(f"no test piece can be judged: {obstacle.why}")
-        self._piece = Future()
-        return self._piece
+        return self._pieces.show(self._trouble())
 
     def want_check(self) -> None:
         """Between parts: no part more before a shift check. Raises DeviceUnavailable where none is configured."""
-        if self._gate is None:
-            raise DeviceUnavailable("this station has no shift check: write 'shift_check:' into its configuration")
-        self._gate.shut()
+        self._pieces.want()
+
+    def limit_moves(self) -> None:
+        """Between parts: the model's limit is about to be another one, and no part comes before a shift check."""
+        self._pieces.limit_moves()
 
     def use(self, inspector: Inspects | None, *, model: ModelName | None, unarmed_because: str = "") -> None:
         """Between parts: have the next ones judged by somebody else; None needs a reason. model: for their records."""
-        if self._gate is not None:
-            self._gate.use(model)
-        self._sight.inspector, self._model = inspector, model
+        self._pieces.use(model)
+        self._sight.inspector, self._records.model = inspector, model
         self._readiness.unarmed_because = unarmed_because
 
     def look(self, *, timeout_ms: float) -> Frame:
@@ -205,7 +204,7 @@ class Station:
         self._phase, self._ready_since_ns = Phase.PREOPERATIONAL, None
         attempt(self._outputs.close)
         if (record := self._sight.collect(timeout_ms=self._rules.deadline_ms)) is not None:
-            self._keep(record)
+            self._records.keep(record)
         self._sight.close()
 
     # One part, step by step; anything may be raised from here.
@@ -233,11 +232,11 @@ class Station:
     def _choose_for(self, part: Part) -> None:
         """Another model perhaps, for this very part; it may not be ready for it."""
         assert self._choose is not None
-        before = self._model
+        before = self._records.model
         self._choose()
-        part.record = replace(part.record, model=self._model)
+        part.record = replace(part.record, model=self._records.model)
         obstacle = self._trouble() if part.event.is_piece else self._obstacle()
-        if self._model != before and obstacle is not None:
+        if self._records.model != before and obstacle is not None:
             raise NotJudged(Reason.NOT_READY, obstacle.why)
 
     def _admit(self, event: TriggerEvent) -> None:
@@ -259,24 +258,15 @@ class Station:
         part.record = with_failure(part, error)
         if self._readiness.halted_because:
             return
-        trouble = attempt(lambda: self._outputs.apply(Outcome.FAULT))
-        if trouble is not None:
-            self.halt(f"the outputs do not answer: {trouble}", needs_restart=True)
-        else:
+        if self._on_wires(lambda: self._outputs.apply(Outcome.FAULT)):
             part.record = replace(part.record, output_ns=self._clock.monotonic_ns())
 
     def _collect_overdue(self) -> None:
         if (record := self._sight.collect()) is not None:
-            self._keep(record)
+            self._records.keep(record)
         elif self._sight.is_stuck:
             why = f"part {self._sight.overdue_part} has hung for {self._rules.hang_deadlines} deadlines; restart"
             self.halt(why, needs_restart=True)
-
-    def _refuse_skipped(self, event: TriggerEvent) -> None:
-        """Parts that passed while nobody could look: records of their own, and no wire, for the parts are gone."""
-        self.busy_triggers += event.skipped
-        for verdict in verdicts_on_skipped(event.skipped):
-            self._keep(replace(self._new_part(event).record, verdict=verdict))
 
     # Records, counts, wires.
 
@@ -284,37 +274,16 @@ class Station:
         attempt(lambda: self._outputs.set_busy(is_busy=False))
         part.record = replace(part.record, stages_ms=tuple(part.stages_ms))
         if part.event.is_piece:
-            attempt(lambda: self._count_piece(part))
-        self._keep(part.record)
+            attempt(lambda: self._pieces.count(part))
+        self._records.keep(part.record)
         if why := self._readiness.count(part.record.verdict):
             self.halt(why)
-        if part.event.is_piece and self._piece is not None:
-            self._piece.set_result(part.record)
-            self._piece = None
+        if part.event.is_piece:
+            self._pieces.tell(part.record)
         return part.record
 
-    def _count_piece(self, part: Part) -> None:
-        """Whether it was judged as it must be; whatever came after the judgement, such as being late, counts."""
-        assert self._gate is not None
-        said = part.record.verdict
-        found = part.found if part.found is not None and said.reason is Reason.TEST_PIECE else said
-        part.record = replace(part.record, verdict=self._gate.judged(found, sequence=part.record.sequence))
-
-    def _new_part(self, event: TriggerEvent) -> Part:
-        self._sequence += 1
-        part = arrived(event, sequence=self._sequence, model=self._model, clock=self._clock)
-        self._attempt_record(lambda: self._sink.begin(part.record.sequence))
-        return part
-
-    def _keep(self, record: Record) -> None:
-        self._attempt_record(lambda: self._sink.put(record))
-
-    def _attempt_record(self, step: Callable[[], None]) -> None:
-        if (error := attempt(step)) is not None:
-            self._readiness.sink_error = f"records cannot be kept: {error}"
-
     def _obstacle(self) -> Obstacle | None:
-        return self._trouble() or self._readiness.obstacle(unchecked=self._gate.why if self._gate else "")
+        return self._trouble() or self._readiness.obstacle(unchecked=self._pieces.why)
 
     def _trouble(self) -> Obstacle | None:
         """What stands in the way of any part, be it a test piece."""
@@ -325,11 +294,15 @@ class Station:
     def _switch_ready(self, is_ready: bool) -> None:
         since_ns = self._clock.monotonic_ns()  # before the wire: whoever sees it may be quick
         self._ready_since_ns = None
-        error = attempt(lambda: self._outputs.set_ready(is_ready=is_ready))
+        if self._on_wires(lambda: self._outputs.set_ready(is_ready=is_ready)) and is_ready:
+            self._ready_since_ns = since_ns
+
+    def _on_wires(self, step: Callable[[], None]) -> bool:
+        """Whether the outputs did it; those that do not answer halt for good."""
+        error = attempt(step)
         if error is not None:
             self.halt(f"the outputs do not answer: {error}", needs_restart=True)
-        elif is_ready:
-            self._ready_since_ns = since_ns
+        return error is None
 
     def _make_safe(self) -> None:
         self._outputs.set_ready(is_ready=False)

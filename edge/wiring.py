@@ -5,12 +5,13 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from edge.settings import Strict
+from edge.text_forms import CHIP, LINE, LINES
 
 RASPBERRY_PI_4 = "pinctrl-bcm2711"
 LONGEST_HOLD_MS = 5000.0
 
-Chip = Annotated[str, Field(pattern=r"^[A-Za-z0-9/][A-Za-z0-9/_.:-]{0,63}$")]
-Line = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,30}$")]
+Chip = Annotated[str, Field(pattern=CHIP)]
+Line = Annotated[str, Field(pattern=LINE)]
 
 
 class Contradiction(ValueError):  # noqa: N818 - named as in edge.errors
@@ -59,7 +60,7 @@ class ProgramLines(Strict):
 
     chip: Chip = Field(default=RASPBERRY_PI_4, description="label of the GPIO chip, or its path")
     lines: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,30}( [A-Za-z0-9][A-Za-z0-9_.:/-]{0,30}){0,7}$",
+        pattern=LINES,
         description="names of the lines, the one that is worth 1 first",
     )
     pull: Literal["up", "down", "none"] = "none"

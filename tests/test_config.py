@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import edge
+from edge import text_forms
 from edge.cameras import LineCamera
 from edge.config import load_config, parse_config
 from edge.errors import ConfigError
@@ -111,6 +112,30 @@ def test_words_that_yaml_takes_for_truth_are_not_guessed(written: str, meant: st
 @pytest.mark.parametrize("number", ["012", "1:30", "0x10", "1_000", "'500'", ".inf", ".nan", "1e999"])
 def test_numbers_that_only_yaml_would_read_are_refused(number: str) -> None:
     assert "deadline_ms: should be a" in refusal(GOOD + f"deadline_ms: {number}\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("station: böse", "station: may hold letters from A to Z, digits and _ . - only"),
+        ("web: {shifts: noon}", "web.shifts: is times of the day"),
+        ("shift_check: {pieces: OK}", "shift_check.pieces: is OK or NG for each"),
+        ("program_lines: {lines: '!'}", "program_lines.lines: is the names of 1 to 8 lines"),
+    ],
+)
+def test_what_a_text_may_be_is_said_in_words(line: str, words: str) -> None:
+    lines = [old for old in GOOD.splitlines() if not old.startswith(line.partition(":")[0])]
+    said = refusal("\n".join([*lines, line]) + "\n")
+    assert words in said
+    assert "[A-Z" not in said
+
+
+def test_every_form_that_a_text_may_have_is_there_in_words() -> None:
+    patterns = {value for name, value in vars(text_forms).items() if name.isupper() and isinstance(value, str)}
+    assert patterns == set(text_forms.IN_WORDS)
+    for path in Path(text_forms.__file__).parent.glob("*.py"):
+        if path.stem in ("config", "wiring", "cameras", "picture_policy"):
+            assert "pattern=r" not in path.read_text(encoding="utf-8"), path
 
 
 def test_plain_numbers_are_read() -> None:

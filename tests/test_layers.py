@@ -21,6 +21,7 @@ VALUES = [
     "record",
     "state",
     "yaml_lines",
+    "text_forms",
     "wiring",
     "cameras",
     "config",
@@ -77,6 +78,7 @@ SHELL = [
     *("grain", "limit_effect", "export", "moved_limit", "live", "teaching", "set_up", "training_folder"),
     *("usual_range", "trust", "slots", "child_process", "receive", "armed", "model_start", "model_switch"),
     *("shadow", "model_trial", "spool", "truth", "beside", "shift_check", "programs", "program_slots"),
+    *("pieces", "part_records", "probation_counts"),
 ]
 FACES = ["__init__", "__main__", "commands", "web"]
 LAYERS = {

@@ -231,7 +231,11 @@ def test_a_process_that_dies_or_hangs_takes_nothing_with_it(
 ) -> None:
     program = tmp_path / "python"
     monkeypatch.setattr(sys, "executable", str(program))
-    for text, words in (("kill -SEGV $$", r"its process died \(-11\)"), ("sleep 20", "within 0 s")):
+    for text, words in (
+        ("kill -SEGV $$", r"its process died \(-11\)"),
+        ("kill -XCPU $$", "all the processor time"),
+        ("sleep 20", "within 0 s: the station may be busy"),
+    ):
         program.write_text(f"#!/bin/sh\n{'exec ' if 'sleep' in text else ''}{text}\n")
         program.chmod(0o755)
         monkeypatch.setattr("edge.receive.TRY_TIMEOUT_S", 0.3 if "sleep" in text else 60)

@@ -14,7 +14,7 @@ from edge.commands.managing import switch
 from edge.config import ShiftCheck, StationConfig, load_config, parse_config
 from edge.control import ask
 from edge.drivers.simulated import SimulatedClock
-from edge.errors import ConfigError, DeviceFault, DeviceUnavailable
+from edge.errors import ConfigError, DeviceFault, DeviceUnavailable, RecordError
 from edge.heartbeat import read_beat
 from edge.interfaces import TriggerEvent
 from edge.model_switch import ModelWish
@@ -146,6 +146,15 @@ def test_a_person_may_want_it_at_any_time() -> None:
     show(found, "OK", "NG")
     found.shut()
     assert found.check
+
+
+def test_a_moved_limit_needs_the_check_again_unless_models_do_not() -> None:
+    journal = Journal()
+    for found, is_open in ((gate(journal), False), (gate(after_model=False), True)):
+        show(found, "OK", "NG")
+        found.limit_moves()
+        assert (found.check is None) == is_open
+    assert journal.entries[-1] == ("shift check wanted", "the limit was moved")
 
 
 def test_the_journal_has_every_piece_and_the_round() -> None:
@@ -368,6 +377,42 @@ def test_a_shift_begins_over_the_socket_and_a_restart_knows_it(config: StationCo
         assert core.done("status")["why"] == ""
         assert "test piece 1 of 2" in core.done("check")["why"]
     assert any(kind == PASSED for kind, _ in events(config))
+
+
+@needs_root
+def test_a_moved_limit_needs_the_pieces_again_and_a_restart_knows_it(config: StationConfig) -> None:
+    core = Core(config)
+    with running(config):
+        for _ in range(2):
+            core.done("piece")
+        assert core.done("status")["why"] == ""
+        limit = core.done("limit")["limit"]
+        core.done("limit", limit=limit)
+        assert core.done("status")["why"] == ""  # it has not moved
+        core.done("limit", limit=1.01 * limit)
+        assert "test piece 1 of 2" in core.done("status")["why"]
+        assert core.done("trigger")["reason"] == "station not ready"
+    with running(config):
+        assert "test piece 1 of 2" in core.done("status")["why"]
+    assert [kind for kind, _ in events(config)][-2:] == [PASSED, "shift check wanted"]
+
+
+@needs_root
+def test_a_limit_that_could_not_be_moved_leaves_the_check_wanted(
+    config: StationConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise RecordError("the disk is full")
+
+    core = Core(config)
+    with running(config):
+        for _ in range(2):
+            core.done("piece")
+        limit = core.done("limit")["limit"]
+        monkeypatch.setattr("edge.set_up.write_limit", full)
+        assert not core.tell("limit", limit=1.01 * limit)["is_done"]
+        assert core.done("limit")["limit"] == limit
+        assert "test piece 1 of 2" in core.done("status")["why"]
 
 
 @needs_root

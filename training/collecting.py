@@ -26,6 +26,7 @@ from edge.model_store import arm
 from edge.pictures import decode_picture, read_picture
 from edge.seal import without_seal
 from edge.settings import Strict
+from edge.text_forms import NAME
 from training.dataset import GOOD, DataSet, open_dataset
 from training.errors import DataSetError
 from training.regions import FILE as DESCRIPTION
@@ -65,7 +66,7 @@ class Corrected(Strict):
 class Collected(Strict):
     """What a station has sent."""
 
-    station: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+    station: str = Field(pattern=NAME)
     first: int
     last: int
     corrected: tuple[Corrected, ...]

@@ -10,7 +10,8 @@ from dataclasses import dataclass, fields
 from itertools import cycle, islice
 
 from edge.frame import Frame
-from edge.inspection import Inspector, StageTimes
+from edge.inspection import StageTimes
+from edge.sight import Inspects
 
 WARM_UP_PARTS = 20
 SHARES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999, "max": 1.0}
@@ -30,7 +31,7 @@ class Measured:
     stages: dict[str, list[float]]
 
 
-def measure(inspector: Inspector, frames: Sequence[Frame], parts: int, *, gap_ms: float = 0.0) -> Measured:
+def measure(inspector: Inspects, frames: Sequence[Frame], parts: int, *, gap_ms: float = 0.0) -> Measured:
     """Judge frames over and over. gap_ms: idle before each part; then caches are cold and the processor may be slow.
 
     Stage `read` is a copy of the picture, as a driver takes one out of the camera's buffer; whole is all stages.

@@ -3,6 +3,7 @@
 import getpass
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from edge.commands.assembly import rules_of
@@ -47,7 +48,7 @@ def install(config: StationConfig, path: Path, *, may_be_older: bool = False, wh
         trust=trust,
         product=config.programs.get(program, config.models.product),
         may_be_older=may_be_older,
-        try_out=lambda staged: try_in_child(staged, trust=trust, budget_ms=budget_ms),
+        try_out=lambda staged: try_in_child(staged, trust=trust, budget_ms=budget_ms, beside=_beside(config, program)),
     )
     older = ", older ones allowed" if may_be_older else ""
     log(config, who, f"model installed{older}", new=f"{found.version}, signed by {found.signer or 'nobody'}")
@@ -83,6 +84,17 @@ def switch(config: StationConfig, wish: ModelWish, *, who: str = "") -> Version:
         log(config, who, f"{what}: not done")
         raise
     return version
+
+
+def _beside(config: StationConfig, program: int) -> list[Path]:
+    """The models of the other programs: of each the one that waits, or the current one; none where nobody knows."""
+    found = []
+    for number in sorted(set(config.programs) - {program}):
+        slots = slots_of(config, number)
+        with suppress(BundleError):
+            if version := slots.book.candidate or slots.book.current:
+                found.append(slots.path_of(version))
+    return found
 
 
 def log(config: StationConfig, who: str, what: str, *, old: str = "", new: str = "") -> None:

@@ -127,7 +127,10 @@ def _installed(found: Received) -> Told:
         f"golden results found again; {tried.p99_ms:.0f} ms a part (p99), the takt leaves {tried.budget_ms:.0f} ms",
         f"it waits as the candidate: edge model activate {version.serial}",
     ]
-    told = {**version.model_dump(), "signer": found.signer, "p99_ms": tried.p99_ms, "budget_ms": tried.budget_ms}
+    if tried.together_ms is not None:
+        lines.insert(2, f"with the models of the other programs: {tried.together_ms:.0f} ms a part (p99)")
+    times = {"p99_ms": tried.p99_ms, "together_ms": tried.together_ms, "budget_ms": tried.budget_ms}
+    told = {**version.model_dump(), "signer": found.signer, **times}
     return told, lines
 
 

@@ -50,7 +50,7 @@ def keepers_of(config: StationConfig) -> Keepers:
 def model_commands(
     config: StationConfig, keepers: Keepers, daemon: Daemon, programs: Programs, use: Callable[[Armed], None]
 ) -> SetUpCommands:
-    """What changes models while the station runs; a probation that a restart has interrupted begins anew."""
+    """What changes models while the station runs; a probation that a restart has interrupted goes on."""
 
     def switch_of(number: int, keeper: TrialKeeper) -> ModelSwitch:
         def use_for(armed: Armed) -> None:
