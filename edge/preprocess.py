@@ -116,6 +116,7 @@ def _mean_of_neighbourhood(planes: FloatArray, sums: FloatArray, means: FloatArr
     sums[:, :-1] += planes[:, 1:]
     sums[:, -1:] += planes[:, -1:]
     in_line, means_in_line = sums.reshape(-1), means.reshape(-1)  # one long row: quicker, but wrong at its rows' ends
+    means_in_line[0] = 0
     np.add(in_line[1:], in_line[:-1], out=means_in_line[1:])
     means_in_line[:-1] += in_line[1:]
     np.add(2 * sums[:, :, 0], sums[:, :, 1], out=means[:, :, 0])
