@@ -23,6 +23,7 @@ from edge.verdict import Outcome
 from tests.browser import CHROMIUM, Browser
 from tests.picture_folders import pixels, write_picture
 from training.calibrate import Rate
+from training.cell_examples import SYNTHETIC_PER_PART
 from training.commands.connector import write
 from training.dataset import DataSet, check_one_format, open_dataset
 from training.errors import TrainingError
@@ -148,7 +149,7 @@ def test_the_metrics_hold_every_figure(whole: Fitted, dataset: DataSet, findings
     assert 0.6 < metrics["separation_in_training"] <= 1
     assert len(metrics["separations"]) == 5
     assert 0 <= metrics["onnx_parity"] < 1e-4
-    assert metrics["visible_synthetic_defects"] + metrics["invisible_synthetic_defects"] == 24 * 8
+    assert metrics["visible_synthetic_defects"] + metrics["invisible_synthetic_defects"] == 24 * SYNTHETIC_PER_PART
     assert metrics["test"]["n_ok"] == 6
     assert len(metrics["test"]["pictures"]) == len(dataset.test)
     assert metrics["counts"][0] == {"label": "good", "taught": 24, "tested": 6}
