@@ -181,8 +181,7 @@ def test_push_that_breaks_off_half_way_goes_on_from_there(tmp_path: Path, small_
         found = push(raw, "127.0.0.1", patient, tell=tell)
     assert found.tries > 1
     assert "not in the form" in found.words  # it arrived whole, and was looked at
-    begins_again = next(at for at in range(1, len(heard)) if heard[at] <= heard[at - 1])
-    assert heard[begins_again] > PIECE_BYTES  # not from the beginning
+    assert min(heard[20:]) > PIECE_BYTES  # not from the beginning: what was on its way may have arrived untold
     assert heard[-1] == len(raw)
     assert len(raw) <= found.sent < 2 * len(raw)
     print(f"of {len(raw)} bytes {found.sent} were sent in {found.tries} tries")
