@@ -26,6 +26,17 @@ def _unlocked_memory() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Networks as small as those of the tests are slower on two threads, above all while something else runs."""
+    import torch  # takes seconds to load
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def demo_bundle_path() -> Path:
     """The model that ships, for the rendered connector."""

@@ -11,7 +11,6 @@ from typing import cast
 import cv2
 import numpy as np
 import pytest
-import torch
 from sklearn.covariance import ledoit_wolf
 
 from edge.bundle import decode
@@ -37,16 +36,15 @@ from training.report import Findings, findings_of, metrics_of, report_of
 from training.report.sentences import whole_rate_told
 from training.report.wording import label_told, told
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SMALL = MapSettings(grid=Grid(rows=16, columns=18))
 PRODUCT = "connector <b>24</b> & more"
 AWKWARD = '<i>&"quoted"-'
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _small_and_alone() -> Iterator[None]:
-    """Few made-up maps, and one thread: the bytes do not depend on it, but while something else runs it is faster."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+def _few_made_up_maps() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("training.batches.POOL_SIZE", 2000)
         patch.setattr("training.cell_examples.SYNTHETIC_AT_LEAST", 100)
@@ -54,7 +52,6 @@ def _small_and_alone() -> Iterator[None]:
         patch.setattr("training.cells.BATCH", 256)
         patch.setattr("training.cells.STEPS", 200)
         yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
@@ -376,3 +373,14 @@ def test_the_map_limit_of_few_parts_leaves_room_for_disturbed_copies(parts: int,
     good = cast("GoodParts", SimpleNamespace(maps=maps, disturbed=disturbed))
     assert (map_mean_limit(good) > 60) is is_widened
     assert map_mean_limit(good) <= 250
+
+
+@pytest.mark.parametrize(
+    "bound", ["training.cell_examples.PLAIN_CHANGE_LEVELS", "training.maps.SMALLEST_VISIBLE_LEVELS"]
+)
+def test_no_model_comes_of_pictures_on_which_no_made_up_defect_is_plain_or_none_of_these_raises_the_map(
+    dataset: DataSet, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    monkeypatch.setattr(bound, 1000.0)
+    with pytest.raises(TrainingError, match="most synthetic defects cannot be seen"):
+        fitted_to(dataset)

@@ -1,7 +1,5 @@
 """Labelled defects teach the cell function, though nobody says which of their cells are defective."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -12,19 +10,13 @@ from training.cell_examples import CellExamples
 from training.cells import learn_cells
 from training.labelled_cells import LOOKS, MOST_SUSPECTS, LabelledCells, suspects_of
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 ROWS, COLUMNS, VARIABLES = 6, 6, 4
 STEPS = 200
 MADE_UP = {0: 5.0, 1: 5.0}  # by how much a defect raises which variables of its cell
 LABELLED = {0: 2.5, 1: 2.5, 3: 4.0}  # fainter, with a trait that nothing made up has
 Cells = npt.NDArray[np.float16]
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def good_cells(count: int, *, seed: int) -> Cells:

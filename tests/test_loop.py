@@ -1,6 +1,5 @@
 """The loop learns what can be learned, and says early when nothing is."""
 
-from collections.abc import Iterator
 from typing import get_args
 
 import numpy as np
@@ -15,17 +14,10 @@ from training.losses import GOOD, SYNTHETIC
 from training.network import EmbeddingNet
 from training.network_names import LOSSES
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 GRID = Grid(rows=6, columns=6)
 ALL_LOSSES = pytest.mark.parametrize("loss", list(LossName))
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Networks this small are slower on two threads, above all while something else runs."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 class MadeUpBatches:

@@ -36,12 +36,13 @@ from training.held_out_trial import (
     summed,
 )
 from training.mahalanobis import learn_mahalanobis
+from training.network import ORDER
 from training.threads import use_one_thread
 from training.tool import note, run_tool, whole, write_json
 from training.unit_space import USUAL_REACH_PX
 
 SETTINGS = MapSettings()
-SHOWN = (averaged(5), averaged(1), averaged(20), summed(8))  # the last is what the network does
+SHOWN = (averaged(5), averaged(1), averaged(20), summed(ORDER))  # the last is what the network does
 OTHER_CELL_PX = 12
 OTHER_LEAST_CHANGES = (4.0, 14.0)
 TIMED_PICTURES = 24

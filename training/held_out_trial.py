@@ -18,13 +18,14 @@ from training.cell_examples import CellExamples, cell_examples
 from training.dataset import GOOD, DataSet, LazyFrames, split_by_part
 from training.evaluate import auroc_of
 from training.held_out_defects import KINDS, with_held_out_defect
+from training.network import ORDER
 from training.progress import progress
 from training.registration import evenly, place_good_parts
 from training.unit_space import median_picture, unit_space
 
 HELD_OUT_SHARE = 0.25
 AVERAGED_CELLS = (1, 3, 5, 20)  # a map's strongest, whose mean is the part's distance here
-SUMMED_POWERS = (4, 8, 24)  # of all cells above the good mean, in deviations; the part's distance is the sum's root
+SUMMED_POWERS = (4, ORDER, 24)  # of all cells above the good mean, in deviations; the part's distance is the sum's root
 LOOKED_AT = 60  # frames that tell the part from the background
 CORNER_PX = 15
 FOREGROUND_LEVELS = 13.0

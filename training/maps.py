@@ -27,9 +27,8 @@ from training.registration import place_good_parts
 from training.synthesis import MapPool
 from training.unit_space import folds_of, median_picture, unit_space
 
-SMALLEST_VISIBLE_SHARE = 0.5  # three quarters on parts that are alike, a quarter to 0.44 on pictures of anything
+SMALLEST_VISIBLE_SHARE = 0.5  # of the plain ones; 0.97 on pills
 SMALLEST_VISIBLE_LEVELS = 30  # a synthetic defect that raises no cell by two deviations teaches nothing
-
 
 Variables = npt.NDArray[np.float16]
 
@@ -45,8 +44,7 @@ class GoodParts:
     cross-fitted. disturbed: (M, rows, columns) uint8, of the same parts in a little worse light, place and focus.
     residues: (P, rows, columns) float32, what visible synthetic defects added to a good map, in levels. invisible: how
     many more raised no cell visibly. labelled: (L, rows, columns) uint8 maps of labelled defects, by what has learned
-    from them. folds: numbers of the pictures that a fold had not seen, by which all this was
-    cross-fitted.
+    from them. folds: numbers of the pictures that a fold had not seen, by which all this was cross-fitted.
     """
 
     placer: Placer
@@ -82,8 +80,8 @@ def learn_good_parts(
     """Align, and map good and synthetic defective parts by what was learned from the others.
 
     parts: of which physical part each frame is. defective: of labelled defects; TrainingError for one that cannot be
-    brought into place. inspected: (H, W) bool of a frame, False where the part is not
-    inspected; None: everywhere. once: takes cell functions over from a run that was stopped.
+    brought into place. inspected: (H, W) bool of a frame, False where the part is not inspected; None: everywhere.
+    once: takes cell functions over from a run that was stopped.
     """
     folds = list(folds_of(parts))
     random = np.random.default_rng(seed)
@@ -102,7 +100,8 @@ def learn_good_parts(
     )
     residues = spoilt.astype(np.float32) - maps[examples.defective_of]
     is_visible = residues.max(axis=(1, 2)) > SMALLEST_VISIBLE_LEVELS
-    if is_visible[examples.is_plain].mean() < SMALLEST_VISIBLE_SHARE:
+    plain = is_visible[examples.is_plain]
+    if plain.sum() < max(SMALLEST_VISIBLE_SHARE * len(plain), 1):
         raise TrainingError(
             "most synthetic defects cannot be seen on these pictures: good parts differ too much from each other "
             "(do they all lie alike, in the same light, and is it one kind of part?)"
