@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from edge.archive import Array, Form, pack, pack_arrays, unpack, unpack_arrays
+from edge.channels import COLOUR_STEP_PX, colours_of
 from edge.errors import BundleError, PictureError
 from edge.frame import Frame, Pixels
 from edge.manifest import LARGEST_BUNDLE_BYTES, MANIFEST, FileEntry, FrameFormat, Manifest, parse_manifest
@@ -164,13 +165,18 @@ def _forms(manifest: Manifest) -> dict[str, Form]:
     settings, grid = manifest.map, manifest.map.grid
     variables = variable_count(settings)
     size, colour = (grid.height_px, grid.width_px), (3,) if manifest.frame.is_colour else ()
-    planes = ((*size, len(settings.channels)), np.float32)
+    half, colours = grid.reduced(COLOUR_STEP_PX), len(colours_of(settings.channels))
+    lightness_planes = ((*size, len(settings.channels) - colours), np.float32)
+    colour_planes = ((half.height_px, half.width_px, colours), np.float32)
     is_whitened = manifest.metric is Metric.MAHALANOBIS
     return {
         "picture": ((*size, *colour), np.uint8),
-        "mean": planes,
-        "upper": planes,
-        "lower": planes,
+        "mean": lightness_planes,
+        "upper": lightness_planes,
+        "lower": lightness_planes,
+        "colour_mean": colour_planes,
+        "colour_upper": colour_planes,
+        "colour_lower": colour_planes,
         "inspected": (size, np.uint8),
         "centre": ((variables,), np.float32),
         "scale": ((variables,), np.float32),

@@ -99,7 +99,7 @@ class Inspector:
                 check_frame(quality, self._manifest.quality)
                 self._placer.aligner.check(working.placement, smallest_fit=self._manifest.limit.smallest_fit)
             with _Stopwatch(times, "map_ms"):
-                cell_map = self._mapper.to_map(working.pixels, light=light)
+                cell_map = self._mapper.to_map(working.pixels, grey=grey, light=light)
             found = replace(found, cell_map=cell_map)
             return self._judged(found, cell_map)
         except NotJudged as reason:
@@ -127,8 +127,9 @@ class Inspector:
         """The verdict on a stored working picture, taken as it lies; a FAULT where it cannot be judged."""
         try:
             self._check_shape(pixels)
-            check_frame(measure_frame(grey_of(pixels)), self._manifest.quality)
-            return self.judge_map(self._mapper.to_map(pixels))
+            grey = grey_of(pixels)
+            check_frame(measure_frame(grey), self._manifest.quality)
+            return self.judge_map(self._mapper.to_map(pixels, grey=grey))
         except NotJudged as reason:
             return fault(reason.reason, reason.detail)
 

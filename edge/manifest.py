@@ -11,7 +11,7 @@ from edge.scoring import Metric
 from edge.settings import MapSettings, Share, Strict
 from edge.verdict import Outcome
 
-FORMAT_VERSION = 2  # refused if newer; older formats are read by the version that wrote them
+FORMAT_VERSION = 4  # refused if newer; older formats are read by the version that wrote them
 LARGEST_BUNDLE_BYTES = 128 * 2**20
 LARGEST_MANIFEST_BYTES = 2**20
 MOST_GOLDEN_PIXELS = 100_000_000  # of all golden pictures together
@@ -80,7 +80,7 @@ class Training(Strict):
 class Manifest(Strict):
     """Everything about a model but its arrays."""
 
-    format_version: Literal[2] = 2
+    format_version: Literal[4] = 4
     product: str = Field(min_length=1, max_length=64)
     serial: int = Field(ge=0, lt=2**53)
     frame: FrameFormat
@@ -124,7 +124,12 @@ def parse_manifest(text: bytes) -> Manifest:
         raise BundleError(f"{MANIFEST} is damaged: push the bundle again") from error
     if isinstance(said, bool):
         raise BundleError(f"{MANIFEST} is damaged: push the bundle again")
-    if version != FORMAT_VERSION:
+    if version < FORMAT_VERSION:
+        raise BundleError(
+            f"bundle format {version} is older than this version reads ({FORMAT_VERSION}): "
+            "fit the model again with this version of kensa"
+        )
+    if version > FORMAT_VERSION:
         raise BundleError(
             f"bundle format {version} cannot be read, this version reads {FORMAT_VERSION}: "
             "update kensa on this device or export the model with the matching version"

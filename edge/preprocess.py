@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from edge.errors import NotJudged
 from edge.frame import Pixels
+from edge.plane_cells import Usual
 from edge.settings import Grid, MapSettings
 from edge.variables import CellVariables, FloatArray
 from edge.verdict import Reason
@@ -129,7 +130,8 @@ class References:
     """What the good parts look like; arrays of one model.
 
     picture: (H, W) or (H, W, 3) uint8, median of the aligned good parts, for people and for alignment.
-    mean, upper, lower: (H, W, C) float32 of their channels, as `CellVariables` wants them.
+    mean, upper, lower: (H, W, 1 or 0) float32, what is usual of their lightness; colour_mean, colour_upper,
+    colour_lower: (H / 2, W / 2, 0 to 2) of their colours; as of `Usual` and `Levels`.
     inspected: (H, W) uint8, 255 where the part is inspected; the rest is taken from the picture.
     """
 
@@ -137,12 +139,18 @@ class References:
     mean: FloatArray
     upper: FloatArray
     lower: FloatArray
+    colour_mean: FloatArray
+    colour_upper: FloatArray
+    colour_lower: FloatArray
     inspected: Pixels
 
     def variables(self, settings: MapSettings) -> CellVariables:
         """What measures pictures against them."""
         return CellVariables(
-            picture=self.picture, mean=self.mean, upper=self.upper, lower=self.lower, settings=settings
+            picture=self.picture,
+            lightness=Usual(mean=self.mean, upper=self.upper, lower=self.lower),
+            colours=Usual(mean=self.colour_mean, upper=self.colour_upper, lower=self.colour_lower),
+            settings=settings,
         )
 
 
@@ -154,12 +162,12 @@ class Mapper:
         self._grid = settings.grid
         self._cells = CellJudge(cells, rows=settings.grid.rows, columns=settings.grid.columns)
 
-    def to_map(self, pixels: Pixels, *, light: float | None = None) -> Pixels:
-        """Working picture (H, W[, 3]) uint8 → map (rows, columns) uint8. light: what `Light.of` says of it, if known.
+    def to_map(self, pixels: Pixels, *, grey: Pixels, light: float | None = None) -> Pixels:
+        """Working picture (H, W[, 3]) uint8 → map (rows, columns) uint8. Raises NotJudged for light far off.
 
-        Raises NotJudged for light far off.
+        grey: the picture's `grey_of`. light: what `Light.of` says of that, if known.
         """
-        return cell_levels(self._cells.of(self._variables.planes_of(pixels, light=light)), self._grid)
+        return cell_levels(self._cells.of(self._variables.planes_of(pixels, grey=grey, light=light)), self._grid)
 
 
 def cell_levels(sigmas: npt.NDArray[np.floating], grid: Grid) -> Pixels:

@@ -43,11 +43,11 @@ class Variable(StrEnum):
 
 
 class Grid(Strict):
-    """The map's shape. One cell is `cell_px` squared in the working picture."""
+    """The map's shape. One cell is `cell_px` squared in the working picture; even, as colours are of half its size."""
 
     rows: int = Field(default=36, ge=4, le=128)
     columns: int = Field(default=39, ge=4, le=128)
-    cell_px: int = Field(default=8, ge=4, le=32)
+    cell_px: int = Field(default=8, ge=4, le=32, multiple_of=2)
 
     @property
     def height_px(self) -> int:
@@ -63,6 +63,10 @@ class Grid(Strict):
     def cells(self) -> int:
         """How many cells the map has."""
         return self.rows * self.columns
+
+    def reduced(self, step_px: int) -> "Grid":
+        """The same cells in a picture of which a pixel is so many of the working picture."""
+        return self.model_copy(update={"cell_px": self.cell_px // step_px})
 
 
 CLEAR_FIT = 0.95

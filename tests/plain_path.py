@@ -4,8 +4,9 @@ import cv2
 import numpy as np
 
 from edge.bundle import Bundle
-from edge.channels import CHANNELS, COARSE_SIGMA_PX, FINE_SIGMA_PX, OPPONENT_COLOURS
+from edge.channels import COARSE_SIGMA_PX, FINE_SIGMA_PX
 from edge.frame import Pixels
+from edge.plane_cells import Usual
 from edge.preprocess import LARGEST_VARIABLE, NEIGHBOURHOOD_CELLS, CellFunction, References, cell_levels
 from edge.settings import Channel, Grid, MapSettings, Variable
 from edge.variables import FloatArray, Light
@@ -20,36 +21,62 @@ def plain_map(bundle: Bundle, pixels: Pixels) -> Pixels:
 
 def plain_variables(references: References, settings: MapSettings, pixels: Pixels) -> FloatArray:
     """Working picture → (rows, columns, V)."""
-    seen = plain_channels(pixels, settings.channels, gain=1.0 / Light(references.picture).gain(pixels))
-    difference = seen - references.mean
-    detail = seen - smoothed(seen, COARSE_SIGMA_PX)
-    detail_difference = detail - (references.mean - smoothed(references.mean, COARSE_SIGMA_PX))
-    grid = settings.grid
-    found = {
+    gain = 1.0 / Light(references.picture).gain(pixels)
+    lightness = Usual(mean=references.mean, upper=references.upper, lower=references.lower)
+    colours = Usual(mean=references.colour_mean, upper=references.colour_upper, lower=references.colour_lower)
+    of_channel = {}
+    for channel in settings.channels:
+        if channel is Channel.LIGHTNESS:
+            seen, usual, sigma_px = plain_lightness(pixels, gain=gain), lightness, COARSE_SIGMA_PX
+        else:
+            number = [each for each in settings.channels if each is not Channel.LIGHTNESS].index(channel)
+            usual = Usual(*(levels[:, :, number : number + 1] for levels in colours))
+            seen, sigma_px = plain_colour(pixels, channel, gain=gain), COARSE_SIGMA_PX / 2
+        of_channel[channel] = plain_measured(seen, usual, sigma_px=sigma_px, grid=settings.grid)
+    in_order = [
+        of_channel[channel][variable][side]
+        for variable in settings.variables
+        for side in range(2)
+        for channel in settings.channels
+        if side < len(of_channel[channel][variable])
+    ]
+    return np.stack(in_order, axis=2)
+
+
+def plain_measured(seen: FloatArray, usual: Usual, *, sigma_px: float, grid: Grid) -> dict[Variable, list[FloatArray]]:
+    """Levels (H, W) of one channel → (rows, columns) each."""
+    reference, upper, lower = (levels[:, :, 0] for levels in usual)
+    difference = seen - reference
+    detail = seen - smoothed(seen, sigma_px)
+    detail_difference = detail - (reference - smoothed(reference, sigma_px))
+    return {
         Variable.SHIFT: [mean(difference, grid)],
         Variable.SCATTER: [np.sqrt(mean(np.square(difference), grid))],
         Variable.DIFFERENCE: [largest(difference, grid), -largest(-difference, grid)],
         Variable.DETAIL_DIFFERENCE: [largest(detail_difference, grid), -largest(-detail_difference, grid)],
         Variable.DETAIL: [largest(detail, grid), -largest(-detail, grid)],
         Variable.DETAIL_SCATTER: [np.sqrt(mean(np.square(detail), grid))],
-        Variable.EXCESS: [
-            np.maximum(largest(seen - references.upper, grid), 0),
-            np.maximum(largest(references.lower - seen, grid), 0),
-        ],
+        Variable.EXCESS: [np.maximum(largest(seen - upper, grid), 0), np.maximum(largest(lower - seen, grid), 0)],
     }
-    return np.concatenate([each for variable in settings.variables for each in found[variable]], axis=2)
 
 
-def plain_channels(pixels: Pixels, channels: tuple[Channel, ...], *, gain: float) -> FloatArray:
-    """Working picture → (H, W, C)."""
-    if pixels.ndim == 2:
-        return smoothed(pixels.astype(np.float32)[:, :, np.newaxis] * np.float32(gain), FINE_SIGMA_PX)
-    rows = [CHANNELS.index(channel) for channel in channels]
-    return smoothed(pixels.astype(np.float32) @ (OPPONENT_COLOURS[rows] * gain).T.astype(np.float32), FINE_SIGMA_PX)
+def plain_lightness(pixels: Pixels, *, gain: float) -> FloatArray:
+    """Working picture → (H, W)."""
+    grey = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
+    return smoothed(gain * grey.astype(np.float32), FINE_SIGMA_PX)
+
+
+def plain_colour(pixels: Pixels, channel: Channel, *, gain: float) -> FloatArray:
+    """Working picture (H, W, 3) → (H / 2, W / 2)."""
+    height, width = pixels.shape[:2]
+    means = pixels.reshape(height // 2, 2, width // 2, 2, 3).mean(axis=(1, 3))
+    blue, green, red = (gain * means[:, :, number] for number in range(3))
+    levels = (red - green) / 2 if channel is Channel.RED_GREEN else blue / 2 - (red + green) / 4
+    return np.asarray(levels, dtype=np.float32)
 
 
 def smoothed(planes: FloatArray, sigma_px: float) -> FloatArray:
-    return cv2.GaussianBlur(planes, (0, 0), sigma_px).reshape(planes.shape).astype(np.float32)
+    return cv2.GaussianBlur(planes, (0, 0), sigma_px).astype(np.float32)
 
 
 def mean(planes: FloatArray, grid: Grid) -> FloatArray:
@@ -61,7 +88,8 @@ def largest(planes: FloatArray, grid: Grid) -> FloatArray:
 
 
 def in_cells(planes: FloatArray, grid: Grid) -> FloatArray:
-    return planes.reshape(grid.rows, grid.cell_px, grid.columns, grid.cell_px, -1)
+    height, width = planes.shape
+    return planes.reshape(grid.rows, height // grid.rows, grid.columns, width // grid.columns)
 
 
 def plain_cells(function: CellFunction, variables: FloatArray) -> FloatArray:

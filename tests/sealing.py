@@ -21,7 +21,7 @@ from onnx.external_data_helper import set_external_data
 
 from edge.archive import BLOCK, pack, unpack
 from edge.bundle import ARRAYS, MANIFEST_DIGEST, NETWORK
-from edge.manifest import MANIFEST
+from edge.manifest import FORMAT_VERSION, MANIFEST
 from edge.seal import MARK, SEAL_BYTES, seal
 from edge.trust import Trust
 
@@ -132,7 +132,7 @@ def _from_inside(archive: bytes) -> Iterator[Attack]:
         ("a zip bomb", changed(archive, {ARRAYS: _zip_bomb()}), "do not fit together"),
         ("a huge manifest", changed(archive, product="x" * 2**20), ""),
         ("an unknown key in the manifest", changed(archive, run="rm"), "Extra inputs"),
-        ("a format of tomorrow", changed(archive, format_version=3), "format 3 cannot be read"),
+        ("a format of tomorrow", changed(archive, format_version=FORMAT_VERSION + 1), "cannot be read, this version"),
         ("a pickle", changed(archive, {ARRAYS: b"\x80\x04N."}), "do not fit together"),
     ]
     for name, raw, words in inside:

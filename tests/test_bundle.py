@@ -364,6 +364,15 @@ def test_a_newer_format_says_in_one_sentence_to_update(small_model: Small, versi
         )
 
 
+@pytest.mark.parametrize("version", [FORMAT_VERSION - 1, 1, 0, -(10**300)])
+def test_an_older_format_says_in_one_sentence_to_fit_again(small_model: Small, version: int) -> None:
+    values = json.loads(unpack(small_model.raw)[MANIFEST])
+    assert_refused(
+        sealed(unpack(small_model.raw), manifest={**values, "format_version": version}),
+        f"bundle format {version} is older than this version reads ({FORMAT_VERSION}): fit the model again",
+    )
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -413,6 +422,7 @@ CHANGES: dict[str, tuple[tuple[str | int, ...], object]] = {
     "a huge width": (("frame", "width"), 16385),
     "grey frames": (("frame", "is_colour"), False),
     "another grid": (("map", "grid", "rows"), 10),
+    "cells of an odd size": (("map", "grid", "cell_px"), 9),
     "a huge grid": (("map", "grid"), {"rows": 128, "columns": 128, "cell_px": 32}),
     "a channel more": (("map", "channels"), ["lightness", "red_green", "yellow_blue"]),
     "a channel twice": (("map", "channels"), ["lightness", "red_green", "red_green"]),
@@ -482,7 +492,7 @@ ARRAY_CHANGES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 @pytest.mark.parametrize("change", ARRAY_CHANGES.values(), ids=ARRAY_CHANGES)
-@pytest.mark.parametrize("name", ["mean", "unit_space", "across", "good_centroid", "golden_embeddings"])
+@pytest.mark.parametrize("name", ["mean", "colour_mean", "unit_space", "across", "good_centroid", "golden_embeddings"])
 def test_arrays_of_another_form_are_refused(
     small_model: Small, name: str, change: Callable[[np.ndarray], np.ndarray]
 ) -> None:

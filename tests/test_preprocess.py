@@ -94,11 +94,11 @@ def test_frames_of_any_size_give_maps_that_show_the_place(width: int, height: in
     mapper = Mapper(unit_space(pictures, shaped, placed[0].pixels), function, shaped)
     unseen = frame(7)
     placer.check_format(unseen)
-    good = mapper.to_map(placer.place(unseen).pixels)
+    good = map_by(mapper, placer.place(unseen).pixels)
     assert (good.shape, good.dtype) == ((9, 12), np.dtype(np.uint8))
     pixels = unseen.pixels.copy()
     pixels[height * 4 // 9 : height * 5 // 9, width * 6 // 12 : width * 7 // 12] = 255  # cell (4, 6)
-    rise = mapper.to_map(placer.place(Frame(pixels=pixels)).pixels).astype(int) - good
+    rise = map_by(mapper, placer.place(Frame(pixels=pixels)).pixels).astype(int) - good
     row, column = np.unravel_index(int(np.argmax(rise)), rise.shape)
     assert max(abs(row - 4), abs(column - 6)) <= 1
     assert rise.max() > 20
@@ -201,6 +201,10 @@ def test_what_is_not_inspected_cannot_change_the_map() -> None:
     after = placer.place_at(Frame(pixels=pixels), placer.place(Frame(pixels=picture)).placement)
     assert abs(placer.unmasked(after.pixels)[:, 50:].astype(int) - picture[:, 50:]).max() == 0
     assert abs(placer.unmasked(after.pixels)[:, :46].astype(int) - before[:, :46]).max() <= 1
+
+
+def map_by(mapper: Mapper, pixels: Pixels) -> Pixels:
+    return mapper.to_map(pixels, grey=grey_of(pixels))
 
 
 def map_of(inspector: Inspector, pixels: Pixels) -> Pixels:

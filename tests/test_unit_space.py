@@ -49,9 +49,20 @@ def test_what_is_usual_reaches_to_the_next_pixel() -> None:
     picture = np.full((64, 72), 80, np.uint8)
     picture[:, 36:] = 160
     references = unit_space([picture], SETTINGS, picture)
-    seen = channels_of(picture, SETTINGS.channels, gain=1.0)
+    seen = channels_of(picture, SETTINGS.channels, gain=1.0).lightness
     assert (references.upper[:, 1:, 0] >= seen[:, :-1, 0] - 0.3).all()
     assert (references.lower[:, :-1, 0] <= seen[:, 1:, 0] + 0.3).all()
+
+
+def test_of_colours_it_reaches_to_the_next_of_their_larger_pixels() -> None:
+    settings = SETTINGS.model_copy(update={"channels": (Channel.RED_GREEN,)})
+    picture = np.full((64, 72, 3), 120, np.uint8)
+    picture[30:32, 40:42, 2] = 200  # one pixel of a colour
+    references = unit_space([picture], settings, picture)
+    is_usual = references.colour_upper[:, :, 0] > 30
+    assert is_usual[14:17, 19:22].all()
+    assert is_usual.sum() == 9
+    assert references.mean.shape == (64, 72, 0)
 
 
 def test_the_share_that_is_usual_is_met_by_parts_never_seen() -> None:
@@ -59,7 +70,7 @@ def test_the_share_that_is_usual_is_met_by_parts_never_seen() -> None:
     references = unit_space(pictures, SETTINGS, median_picture(pictures))
     light = Light(median_picture(pictures))
     others = np.stack(
-        [channels_of(one, SETTINGS.channels, gain=1 / light.gain(one)) for one in good_pictures(50, seed=1)]
+        [channels_of(one, SETTINGS.channels, gain=1 / light.gain(one)).lightness for one in good_pictures(50, seed=1)]
     )
     is_usual = (others >= references.lower) & (others <= references.upper)
     assert is_usual.mean() > USUAL_SHARE - 0.03

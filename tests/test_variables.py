@@ -1,12 +1,15 @@
 """What is measured in a cell: every variable against its formula, light, and bounds."""
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 import pytest
 
-from edge.channels import COARSE_SIGMA_PX, LARGEST_GAIN, SMALLEST_GAIN
+from edge.channels import COARSE_SIGMA_PX, LARGEST_GAIN, SMALLEST_GAIN, Levels
 from edge.errors import NotJudged
 from edge.frame import Pixels
+from edge.plane_cells import Usual
 from edge.settings import COLOUR_CHANNELS, Channel, Grid, MapSettings, Variable
 from edge.variables import CellVariables, FloatArray, Light, channels_of, variable_count
 from edge.verdict import Reason
@@ -25,47 +28,70 @@ def measured(picture: Pixels, settings: MapSettings) -> CellVariables:
     return unit_space([picture], settings, picture).variables(settings)
 
 
-def literal(settings: MapSettings, reference: FloatArray, seen: FloatArray) -> np.ndarray:
+def literal(settings: MapSettings, reference: Levels, seen: Levels) -> np.ndarray:
     """(rows, columns, V): each cell cut out and measured by the words of `Variable`."""
-    grid = settings.grid
+    colours = [channel for channel in settings.channels if channel in COLOUR_CHANNELS]
+    of_channel = {}
+    for channel in settings.channels:
+        if channel is Channel.LIGHTNESS:
+            planes = [levels.lightness[:, :, 0] for levels in (reference, seen)]
+            of_channel[channel] = literal_of_one(settings.grid, *planes, sigma_px=COARSE_SIGMA_PX)
+        else:
+            planes = [levels.colours[:, :, colours.index(channel)] for levels in (reference, seen)]
+            of_channel[channel] = literal_of_one(settings.grid, *planes, sigma_px=COARSE_SIGMA_PX / 2)
+    in_order = [
+        each
+        for variable in settings.variables
+        for sides in zip(*(of_channel[channel][variable] for channel in settings.channels), strict=True)
+        for each in sides
+    ]
+    return np.stack(in_order, axis=2)
+
+
+def literal_of_one(
+    grid: Grid, reference: FloatArray, seen: FloatArray, *, sigma_px: float
+) -> dict[Variable, list[np.ndarray]]:
+    """Levels (H, W) of one channel → (rows, columns) each."""
     side = np.ones((3, 3), np.uint8)
-    shape = reference.shape
-    upper = cv2.dilate(reference, side).reshape(shape)
-    lower = cv2.erode(reference, side).reshape(shape)
-    coarse = [cv2.GaussianBlur(planes, (0, 0), COARSE_SIGMA_PX).reshape(shape) for planes in (reference, seen)]
-    expected = []
-    for row in range(grid.rows):
-        for column in range(grid.columns):
-            cut = np.s_[
-                row * grid.cell_px : (row + 1) * grid.cell_px, column * grid.cell_px : (column + 1) * grid.cell_px
-            ]
-            difference = (seen - reference)[cut]
-            detail = (seen - coarse[1])[cut]
-            detail_difference = detail - (reference - coarse[0])[cut]
-            over, under = np.maximum(seen - upper, 0)[cut], np.maximum(lower - seen, 0)[cut]
-            of_cell = {
-                Variable.SHIFT: [difference.mean((0, 1))],
-                Variable.SCATTER: [np.sqrt(np.square(difference).mean((0, 1)))],
-                Variable.DIFFERENCE: [difference.max((0, 1)), difference.min((0, 1))],
-                Variable.DETAIL_DIFFERENCE: [detail_difference.max((0, 1)), detail_difference.min((0, 1))],
-                Variable.DETAIL: [detail.max((0, 1)), detail.min((0, 1))],
-                Variable.DETAIL_SCATTER: [np.sqrt(np.square(detail).mean((0, 1)))],
-                Variable.EXCESS: [over.max((0, 1)), under.max((0, 1))],
-            }
-            expected.append(np.concatenate([part for variable in settings.variables for part in of_cell[variable]]))
-    return np.array(expected).reshape(grid.rows, grid.columns, -1)
+    upper, lower = cv2.dilate(reference, side), cv2.erode(reference, side)
+    difference, detail = seen - reference, seen - cv2.GaussianBlur(seen, (0, 0), sigma_px)
+    detail_difference = detail - (reference - cv2.GaussianBlur(reference, (0, 0), sigma_px))
+    over, under = np.maximum(seen - upper, 0), np.maximum(lower - seen, 0)
+    down, across = seen.shape[0] // grid.rows, seen.shape[1] // grid.columns
+
+    def cells(planes: np.ndarray, tell: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        cut = [np.split(rows, grid.columns, axis=1) for rows in np.split(planes, grid.rows)]
+        assert cut[0][0].shape == (down, across)
+        return np.array([[tell(cell) for cell in row] for row in cut])
+
+    return {
+        Variable.SHIFT: [cells(difference, np.mean)],
+        Variable.SCATTER: [np.sqrt(cells(np.square(difference), np.mean))],
+        Variable.DIFFERENCE: [cells(difference, np.max), cells(difference, np.min)],
+        Variable.DETAIL_DIFFERENCE: [cells(detail_difference, np.max), cells(detail_difference, np.min)],
+        Variable.DETAIL: [cells(detail, np.max), cells(detail, np.min)],
+        Variable.DETAIL_SCATTER: [np.sqrt(cells(np.square(detail), np.mean))],
+        Variable.EXCESS: [cells(over, np.max), cells(under, np.max)],
+    }
 
 
-@pytest.mark.parametrize("is_colour", [False, True])
+@pytest.mark.parametrize(
+    "channels",
+    [
+        (Channel.LIGHTNESS,),
+        tuple(Channel),
+        (Channel.YELLOW_BLUE, Channel.LIGHTNESS, Channel.RED_GREEN),
+        (Channel.YELLOW_BLUE, Channel.RED_GREEN),
+    ],
+)
 @pytest.mark.parametrize("variables", [*((one,) for one in Variable), tuple(Variable), tuple(reversed(Variable))])
-def test_the_variables_equal_their_words(is_colour: bool, variables: tuple[Variable, ...]) -> None:
-    tiny = TINY.model_copy(update={"variables": variables})
-    tiny = tiny if is_colour else tiny.for_grey()
-    shape = (tiny.grid.height_px, tiny.grid.width_px, *((3,) if is_colour else ()))
+def test_the_variables_equal_their_words(channels: tuple[Channel, ...], variables: tuple[Variable, ...]) -> None:
+    tiny = TINY.model_copy(update={"variables": variables, "channels": channels})
+    shape = (tiny.grid.height_px, tiny.grid.width_px, *((3,) if tiny.is_colour else ()))
     picture, seen = noise(shape, 1), noise(shape, 2, middle=130)
     found = measured(picture, tiny).of(seen)
     gain = 1.0 / Light(picture).gain(seen)
-    expected = literal(tiny, channels_of(picture, tiny.channels, gain=1.0), channels_of(seen, tiny.channels, gain=gain))
+    expected = literal(tiny, channels_of(picture, channels, gain=1.0), channels_of(seen, channels, gain=gain))
     assert found.shape == (tiny.grid.rows, tiny.grid.columns, variable_count(tiny))
     np.testing.assert_allclose(found, expected, atol=0.3)  # references are kept in quarters of a grey level
 
@@ -98,7 +124,8 @@ def test_light_far_from_the_references_is_not_judged(level: int, reason: Reason)
 def test_a_black_reference_judges_nothing() -> None:
     grey, size = TINY.for_grey(), (TINY.grid.height_px, TINY.grid.width_px)
     black, planes = np.zeros(size, np.uint8), np.zeros((*size, 1), np.float32)
-    variables = CellVariables(picture=black, mean=planes, upper=planes, lower=planes, settings=grey)
+    usual = Usual(mean=planes, upper=planes, lower=planes)
+    variables = CellVariables(picture=black, lightness=usual, colours=usual, settings=grey)
     for level in (0, 1, 255):
         with pytest.raises(NotJudged):
             variables.of(np.full_like(black, level))
@@ -107,11 +134,14 @@ def test_a_black_reference_judges_nothing() -> None:
 def test_channels_come_in_the_order_asked_for() -> None:
     picture = noise((40, 48, 3), 1)
     every = channels_of(picture, tuple(Channel), gain=1.1)
-    assert (every.shape, every.dtype) == ((40, 48, len(Channel)), np.dtype(np.float32))
-    some = (Channel.YELLOW_BLUE, Channel.LIGHTNESS)
-    chosen = channels_of(picture, some, gain=1.1)
-    for number, channel in enumerate(some):
-        np.testing.assert_allclose(chosen[:, :, number], every[:, :, list(Channel).index(channel)], atol=1e-3)
+    assert (every.lightness.shape, every.lightness.dtype) == ((40, 48, 1), np.dtype(np.float32))
+    assert (every.colours.shape, every.colours.dtype) == ((20, 24, 2), np.dtype(np.float32))
+    turned = channels_of(picture, (Channel.YELLOW_BLUE, Channel.LIGHTNESS, Channel.RED_GREEN), gain=1.1)
+    np.testing.assert_array_equal(turned.colours, every.colours[:, :, ::-1])
+    np.testing.assert_array_equal(turned.lightness, every.lightness)
+    one = channels_of(picture, (Channel.YELLOW_BLUE,), gain=1.1)
+    np.testing.assert_array_equal(one.colours, every.colours[:, :, 1:])
+    assert one.lightness.shape == (40, 48, 0)
 
 
 def test_grey_and_equal_colours_have_the_same_lightness() -> None:
@@ -119,4 +149,6 @@ def test_grey_and_equal_colours_have_the_same_lightness() -> None:
     names = MapSettings().for_grey().channels
     assert not set(names) & COLOUR_CHANNELS
     coloured = channels_of(cv2.merge([grey, grey, grey]), names, gain=0.9)
-    np.testing.assert_allclose(channels_of(grey, names, gain=0.9), coloured, atol=1e-2)
+    alone = channels_of(grey, names, gain=0.9)
+    np.testing.assert_array_equal(alone.lightness, coloured.lightness)
+    assert alone.colours.shape == (20, 24, 0)

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from edge.channels import colours_of
 from edge.frame import Frame, Pixels
 from edge.placing import Placer
 from edge.preprocess import References
@@ -95,18 +96,12 @@ class Measured:
     ) -> "Measured":
         """The same with less measured, and fewer synthetic defects, without measuring anew."""
         settings = self.settings.model_copy(update={"variables": tuple(variables), "channels": tuple(channels)})
-        planes, columns = _places(self.settings, settings)
-        examples, references = self.examples, self.references
+        columns = _columns(self.settings, settings)
+        examples = self.examples
         count = synthetic_per_part * len(examples.good)
         return Measured(
             settings=settings,
-            references=replace(
-                references,
-                **{
-                    name: np.ascontiguousarray(getattr(references, name)[:, :, planes])
-                    for name in ("mean", "upper", "lower")
-                },
-            ),
+            references=_only_of(self.references, self.settings, settings),
             examples=replace(
                 examples,
                 good=examples.good[..., columns],
@@ -210,18 +205,32 @@ def _of_all(variables: CellVariables, pictures: Sequence[Pixels]) -> npt.NDArray
     return np.stack([variables.of(picture).astype(np.float16) for picture in pictures])
 
 
-def _places(whole: MapSettings, part: MapSettings) -> tuple[list[int], list[int]]:
-    """Where the channels and the variables of some settings stand among all: numbers of planes, and of columns."""
+def _only_of(references: References, whole: MapSettings, part: MapSettings) -> References:
+    """References of some channels out of those that have all."""
+    colours = colours_of(whole.channels)
+    kept = [colours.index(channel) for channel in colours_of(part.channels)]
+    lightness = 1 if Channel.LIGHTNESS in part.channels else 0
+    return replace(
+        references,
+        **{name: getattr(references, name)[:, :, :lightness] for name in ("mean", "upper", "lower")},
+        **{
+            name: np.ascontiguousarray(getattr(references, name)[:, :, kept])
+            for name in ("colour_mean", "colour_upper", "colour_lower")
+        },
+    )
+
+
+def _columns(whole: MapSettings, part: MapSettings) -> list[int]:
+    """Where the variables of some settings stand among all."""
     order = [
         (variable, side, channel)
         for variable in whole.variables
         for side in range(1 if variable in ONE_A_CHANNEL else 2)
         for channel in whole.channels
     ]
-    columns = [
+    return [
         order.index((variable, side, channel))
         for variable in part.variables
         for side in range(1 if variable in ONE_A_CHANNEL else 2)
         for channel in part.channels
     ]
-    return [whole.channels.index(channel) for channel in part.channels], columns

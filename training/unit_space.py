@@ -7,13 +7,14 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.frame import Pixels
+from edge.plane_cells import Usual
 from edge.preprocess import References
 from edge.settings import MapSettings
 from edge.variables import FloatArray, Light, channels_of
 
 FOLDS, FEWEST_FOLDS, MOST_FOLDS = 10, 8, 16  # the more, the more alike what a fold had seen is to what the model has
 USUAL_SHARE = 0.96  # of the good parts' levels at a pixel
-USUAL_REACH_PX = 1  # what is usual at a pixel is usual at its neighbours: parts never lie exactly alike
+USUAL_REACH_PX = 1  # of a channel's own: usual at a pixel is what is at its neighbours; parts never lie exactly alike
 LEVELS_PER_STEP = 4.0  # quantiles are taken of whole numbers, a quarter of a grey level each
 ROWS_AT_ONCE = 24
 
@@ -34,26 +35,36 @@ def unit_space(
     """References from good working pictures. picture: (H, W[, 3]) uint8, against which their light is measured.
     inspected: (H, W) uint8, 255 where the part is inspected; None: everywhere."""
     light = Light(picture)
-    steps = np.stack(
-        [
-            np.rint(LEVELS_PER_STEP * channels_of(good, settings.channels, gain=1.0 / light.gain(good)))
-            for good in pictures
-        ],
-        dtype=np.int16,
-        casting="unsafe",
-    )  # (N, H, W, C)
-    lower, upper = _usual(steps)
-    reach = np.ones((2 * usual_reach_px + 1,) * 2, np.uint8)
+    seen = [channels_of(good, settings.channels, gain=1.0 / light.gain(good)) for good in pictures]
+    lightness = _usual([levels.lightness for levels in seen], usual_reach_px)
+    colours = _usual([levels.colours for levels in seen], usual_reach_px)
     return References(
         picture=picture,
-        mean=steps.mean(axis=0, dtype=np.float32) / np.float32(LEVELS_PER_STEP),
-        upper=np.asarray(cv2.dilate(upper, reach), dtype=np.float32).reshape(upper.shape),
-        lower=np.asarray(cv2.erode(lower, reach), dtype=np.float32).reshape(lower.shape),
+        mean=lightness.mean,
+        upper=lightness.upper,
+        lower=lightness.lower,
+        colour_mean=colours.mean,
+        colour_upper=colours.upper,
+        colour_lower=colours.lower,
         inspected=np.full(picture.shape[:2], 255, np.uint8) if inspected is None else inspected,
     )
 
 
-def _usual(steps: npt.NDArray[np.int16]) -> tuple[FloatArray, FloatArray]:
+def _usual(seen: Sequence[FloatArray], reach_px: int) -> Usual:
+    """What is usual of the good parts' levels (H, W, C)."""
+    if not seen[0].size:
+        return Usual(mean=seen[0], upper=seen[0], lower=seen[0])
+    steps = np.stack([np.rint(LEVELS_PER_STEP * levels) for levels in seen], dtype=np.int16, casting="unsafe")
+    lower, upper = _ends(steps)
+    reach = np.ones((2 * reach_px + 1,) * 2, np.uint8)
+    return Usual(
+        mean=steps.mean(axis=0, dtype=np.float32) / np.float32(LEVELS_PER_STEP),
+        upper=np.asarray(cv2.dilate(upper, reach), dtype=np.float32).reshape(upper.shape),
+        lower=np.asarray(cv2.erode(lower, reach), dtype=np.float32).reshape(lower.shape),
+    )
+
+
+def _ends(steps: npt.NDArray[np.int16]) -> tuple[FloatArray, FloatArray]:
     """(N, H, W, C) → the least and greatest usual level of every pixel, (H, W, C) each."""
     last = len(steps) - 1
     low = int((1 - USUAL_SHARE) / 2 * last)

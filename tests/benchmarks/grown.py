@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from edge.bundle import Bundle
+from edge.channels import COLOUR_STEP_PX
 from edge.frame import Frame
 from edge.manifest import FrameFormat
 from edge.settings import Grid
@@ -28,9 +29,11 @@ def with_frame(bundle: Bundle, width: int, height: int) -> Bundle:
 def with_grid(bundle: Bundle, grid: Grid) -> Bundle:
     """The model with another map."""
     old, references = bundle.manifest.map.grid, bundle.references
-    size = (grid.width_px, grid.height_px)
+    half = grid.reduced(COLOUR_STEP_PX)
     bigger = {
-        name: cv2.resize(getattr(references, name), size) for name in ("picture", "mean", "upper", "lower", "inspected")
+        **{name: _grown(getattr(references, name), grid) for name in ("picture", "mean", "upper", "lower")},
+        **{name: _grown(getattr(references, name), half) for name in ("colour_mean", "colour_upper", "colour_lower")},
+        "inspected": cv2.resize(references.inspected, (grid.width_px, grid.height_px)),
     }
     places = bundle.cells.unit_space.reshape(old.rows, old.columns, -1)
     unit_space = cv2.resize(places, (grid.columns, grid.rows)).reshape(grid.cells, -1)
@@ -54,6 +57,10 @@ def with_grid(bundle: Bundle, grid: Grid) -> Bundle:
         cells=replace(bundle.cells, unit_space=unit_space),
         network=to_onnx(network),
     )
+
+
+def _grown(planes: np.ndarray, grid: Grid) -> np.ndarray:
+    return cv2.resize(planes, (grid.width_px, grid.height_px)).reshape(grid.height_px, grid.width_px, -1)
 
 
 def with_labels(bundle: Bundle, count: int) -> Bundle:

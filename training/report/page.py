@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from markupsafe import Markup
 
+from edge.channels import COLOUR_STEP_PX
 from edge.frame import Pixels
 from edge.inspection import Inspection
 from edge.pictures import read_picture
+from edge.preprocess import References
 from edge.scoring import Metric
 from training.calibrate import Rate
 from training.dataset import Sample
@@ -222,7 +224,7 @@ def _neighbours(findings: Findings, smalls: SmallPictures) -> list[dict[str, obj
 def _means(fitted: Fitted, judged: Sequence[Judged]) -> list[tuple[Told, str, bool]]:
     """Words, picture, and whether it is a map: reference, spread, mean maps."""
     references, maps = fitted.bundle.references, fitted.learned.good.maps
-    spread = (references.upper - references.lower).mean(axis=2)
+    spread = _spread(references)
     most = max(float(spread.max()), 1e-6)
     found = [
         (told("means.reference"), jpeg(references.picture), False),
@@ -233,6 +235,15 @@ def _means(fitted: Fitted, judged: Sequence[Judged]) -> list[tuple[Told, str, bo
     if defective:
         found.append((told("means.defective"), coloured(_levels(np.mean(defective, axis=0))), True))
     return found
+
+
+def _spread(references: References) -> np.ndarray:
+    """(H, W): how far apart the usual levels of a pixel lie, the mean of its channels."""
+    height, width = references.picture.shape[:2]
+    colours = references.colour_upper - references.colour_lower
+    in_full = colours.repeat(COLOUR_STEP_PX, axis=0).repeat(COLOUR_STEP_PX, axis=1)
+    both = np.concatenate([references.upper - references.lower, in_full.reshape(height, width, -1)], axis=2)
+    return np.asarray(both.mean(axis=2))
 
 
 def _levels(values: np.ndarray) -> Pixels:
