@@ -6,7 +6,7 @@ from torch import nn
 
 from edge.preprocess import CEILING_SIGMA, FLOOR_SIGMA
 from edge.settings import Grid
-from training.network import ClassifyHead, EmbeddingNet, start_local
+from training.network import ClassifyHead, EmbeddingNet, regions_of, start_local
 from training.network_names import NETWORKS
 
 GRID = Grid(rows=36, columns=39)
@@ -136,3 +136,10 @@ def test_units_beyond_the_square_keep_their_random_weights() -> None:
     after = network.layers[0].weight.detach()
     torch.testing.assert_close(after[25:], 0.3 * before[25:])
     assert not torch.allclose(after[:25], 0.3 * before[:25], atol=1e-2)
+
+
+@pytest.mark.parametrize("grid", [Grid(), Grid(rows=72, columns=78, cell_px=4), Grid(rows=9, columns=12)])
+def test_regions_hold_no_numbers_that_processors_are_slow_with(grid: Grid) -> None:
+    regions = regions_of(grid)
+    assert regions[regions > 0].min() > 1e-30  # below 1.2e-38 a number is denormal, and products are smaller still
+    torch.testing.assert_close(regions.norm(dim=1), torch.ones(grid.cells))
