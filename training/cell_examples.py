@@ -20,7 +20,7 @@ from training.unit_space import USUAL_REACH_PX, folds_of, median_picture, unit_s
 SYNTHETIC_PER_PART = 16
 SYNTHETIC_AT_LEAST, SYNTHETIC_AT_MOST = 400, 4800
 DISTURBED_AT_LEAST, DISTURBED_AT_MOST = 200, 600
-LEAST_CHANGE_LEVELS = 1.0  # grey levels, what an 8 bit camera tells apart: less need not be found in a cell
+LEAST_CHANGE_LEVELS = 3.0  # grey levels, about the noise of an 8 bit camera: less need not be found in a cell
 PLAIN_CHANGE_LEVELS = 14.0  # what people see without looking for it
 
 
