@@ -50,7 +50,7 @@ class LimitRecord(Strict):
         default="split",
         description="split: by rank of distances of parts that training never saw, no condition; ranked: by rank of "
         "cross-fitted distances, if the model of all parts is no worse than those of a part of them; with_margin: "
-        "likewise, and widened so that disturbed copies of the good parts pass",
+        "likewise, and widened so that disturbed copies of the good parts pass, and more",
     )
     map_mean: float = Field(gt=0, le=255, description="a map with a larger mean is of something else")
     smallest_fit: float = Field(ge=-1, le=1, description="a worse alignment is a FAULT")

@@ -55,7 +55,8 @@ class Limit:
 
 CONDITION = " (if the model of all parts places none farther off than they do)"
 MARGIN_BELOW = 5  # parts: of more, the farthest alone is far enough out (70 unseen pills, none rejected by ten)
-MARGIN = "so that copies of the good parts in a little worse light, place and focus pass as well"
+WIDER = 1.2  # times, for so few: of bottles and pills that models of three had not seen, see training/README.md
+MARGIN = "so that copies of the good parts in a little worse light, place and focus pass as well, with a fifth to spare"
 
 
 def parts_for(overkill: float) -> int:
@@ -68,8 +69,9 @@ def cross_fitted_limit(
 ) -> Limit:
     """The ⌈(n+1)(1-α)⌉-th smallest of n good parts' distances, each from a model that had not seen the part.
 
-    With too few parts for α the largest; or, where that is larger, what lets 1-α of the disturbed copies of good parts
-    pass, each likewise from a model that had not seen the part: what a few parts show of one day is not all there is.
+    With too few parts for α the largest. With fewer than MARGIN_BELOW the largest, or what lets 1-α of the disturbed
+    copies of good parts pass, each likewise from a model that had not seen the part, where that is larger; and WIDER
+    times that: what so few parts show of one day is not all there is.
     folds: how many models there were, each without one fold. An infinite distance (a good part that could not be
     judged) counts as rejected. Raises ValueError for no parts, or when so many could not be judged that there is no
     finite limit.
@@ -84,9 +86,10 @@ def cross_fitted_limit(
         unjudged = int(np.isinf(distances).sum())
         raise ValueError(f"{unjudged} of {parts} good parts could not be judged")
     distance = ranked
-    if rank > parts and parts < MARGIN_BELOW and len(disturbed_distances):
+    has_margin = rank > parts and parts < MARGIN_BELOW and len(disturbed_distances) > 0
+    if has_margin:
         disturbed = np.sort(np.asarray(disturbed_distances, dtype=float))
-        distance = max(ranked, float(disturbed[min(_rank(len(disturbed), overkill), len(disturbed)) - 1]))
+        distance = WIDER * max(ranked, float(disturbed[min(_rank(len(disturbed), overkill), len(disturbed)) - 1]))
     rank = min(rank, parts)
     return Limit(
         distance=distance,
@@ -94,7 +97,7 @@ def cross_fitted_limit(
         expected=1 - rank / (parts + 1),
         guarantee=worst_overkill(parts, rank, folds=min(folds, parts)),
         parts=parts,
-        rule="with_margin" if distance > ranked else "ranked",
+        rule="with_margin" if has_margin else "ranked",
     )
 
 
