@@ -21,7 +21,7 @@ Steps = npt.NDArray[np.int16]
 
 SMALLEST_GAIN, LARGEST_GAIN = 0.6, 1.6  # of a picture's light, against the reference's
 FINE_SIGMA_PX, COARSE_SIGMA_PX = 0.7, 2.5  # of the working picture; between the two lies what counts as detail
-FINE_TAPS = 5
+FINE_TAPS, COARSE_COLOUR_TAPS = 5, 9
 COLOUR_STEP_PX = 2  # a colour's pixel is the mean of so many squared, and needs no other fine smoothing
 FINER = 16  # parts of a grey level to which that mean is told
 LIGHTNESS_WEIGHTS = np.array([0.114, 0.587, 0.299])  # of B, G, R
@@ -150,6 +150,7 @@ class CoarseColours:
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         """shape: (H / 2, C, W / 2)."""
+        self._weights = cv2.getGaussianKernel(COARSE_COLOUR_TAPS, COARSE_SIGMA_PX / COLOUR_STEP_PX)
         self._coarse = np.empty(shape, np.int16)
 
     def of(self, planes: Steps) -> Steps:

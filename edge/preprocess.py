@@ -65,37 +65,51 @@ class CellJudge:
     def __init__(self, function: CellFunction, *, rows: int, columns: int) -> None:
         size, units = function.inwards.shape
         self._function = function
-        self._centre, self._scale = (each[:, np.newaxis, np.newaxis] for each in (function.centre, function.scale))
-        self._inwards, self._across = np.ascontiguousarray(function.inwards.T), np.ascontiguousarray(function.across.T)
-        self._unit_space = np.ascontiguousarray(function.unit_space.T)  # (K, cells)
-        self._bias = function.across_bias[:, np.newaxis]
-        self._bends = function.slopes[:, :, np.newaxis] - 1  # what a negative value changes by
+        self._centre, self._per_scale = function.centre[:, np.newaxis], 1 / function.scale[:, np.newaxis]
+        first, second = (np.argsort(slopes > 1, kind="stable") for slopes in function.slopes)
+        of_own, of_around = np.split(function.inwards.T[first], 2, axis=1)
+        self._inwards = np.hstack([of_own, of_around / NEIGHBOURHOOD_CELLS**2])  # of sums, not of means
+        self._unit_space = np.ascontiguousarray(function.unit_space.T[first])  # (K, cells)
+        across = np.column_stack([function.across.T[:, first], function.across_bias])
+        self._across = np.ascontiguousarray(across[second])
+        self._outwards = np.ascontiguousarray(function.outwards[second])
+        self._bends = [_Bend(slopes[order]) for slopes, order in zip(function.slopes, (first, second), strict=True)]
         self._surrounded = np.empty((size, rows, columns), np.float32)
         self._own, self._around = np.split(self._surrounded, 2)
         self._both = self._surrounded.reshape(size, -1)
-        self._sums = np.empty((size // 2, rows, columns), np.float32)
-        self._first, self._second, self._negative = (np.empty((units, rows * columns), np.float32) for _ in range(3))
+        self._of_three = np.empty((size // 2, rows, columns), np.float32)
+        self._first = np.ones((units + 1, rows * columns), np.float32)  # the last row is what the bias is taken times
+        self._second, self._bent = (np.empty((units, rows * columns), np.float32) for _ in range(2))
 
     def of(self, variables: FloatArray) -> FloatArray:
         """(V, rows, columns) → (cells,), as `CellFunction.of`."""
-        own = self._own
-        np.subtract(variables, self._centre, out=own)
-        np.divide(own, self._scale, out=own)
-        np.maximum(own, -LARGEST_VARIABLE, out=own)
-        np.minimum(own, LARGEST_VARIABLE, out=own)
-        _mean_of_neighbourhood(own, self._sums, self._around)
-        np.matmul(self._inwards, self._both, out=self._first)
-        self._bend(np.add(self._first, self._unit_space, out=self._first), self._bends[0])
-        np.matmul(self._across, self._first, out=self._second)
-        self._bend(np.add(self._second, self._bias, out=self._second), self._bends[1])
-        found = self._function.outwards @ self._second
+        own, first, second = self._both[: len(variables)], self._first[:-1], self._second
+        np.subtract(variables.reshape(own.shape), self._centre, out=own)
+        np.multiply(own, self._per_scale, out=own)
+        np.clip(own, -LARGEST_VARIABLE, LARGEST_VARIABLE, out=own)
+        _sum_of_neighbourhood(self._own, self._of_three, self._around)
+        np.matmul(self._inwards, self._both, out=first)
+        self._bends[0].bend(np.add(first, self._unit_space, out=first), self._bent)
+        np.matmul(self._across, self._first, out=second)
+        self._bends[1].bend(second, self._bent)
+        found = self._outwards @ second
         return np.asarray((found - self._function.middle) / self._function.deviation, dtype=np.float32)
 
-    def _bend(self, values: FloatArray, bends: FloatArray) -> None:
-        """What is negative, times its unit's slope."""
-        np.minimum(values, 0, out=self._negative)
-        self._negative *= bends
-        values += self._negative
+
+class _Bend:
+    """What is negative, times its unit's slope: the larger of a value and its slope's product, for a slope up to one;
+    the smaller for a steeper one. Units with steeper ones come last."""
+
+    def __init__(self, slopes: FloatArray) -> None:
+        self._slopes = slopes[:, np.newaxis]
+        self._gentle = int(np.count_nonzero(slopes <= 1))
+
+    def bend(self, values: FloatArray, bent: FloatArray) -> None:
+        """values: (K, cells), overwritten. bent: room for as much."""
+        np.multiply(values, self._slopes, out=bent)
+        gentle, steep = slice(self._gentle), slice(self._gentle, None)
+        np.maximum(values[gentle], bent[gentle], out=values[gentle])
+        np.minimum(values[steep], bent[steep], out=values[steep])
 
 
 def scaled(variables: FloatArray, centre: FloatArray, scale: FloatArray) -> FloatArray:
@@ -110,19 +124,18 @@ def with_neighbourhood(variables: FloatArray) -> FloatArray:
     return np.concatenate([variables, around.reshape(variables.shape)], axis=2).reshape(-1, 2 * variables.shape[2])
 
 
-def _mean_of_neighbourhood(planes: FloatArray, sums: FloatArray, means: FloatArray) -> None:
-    """(V, rows, columns) → the mean over the cells around each, the rim's own repeated beyond it. sums: room for it."""
-    np.add(planes[:, 1:], planes[:, :-1], out=sums[:, 1:])  # of the row above and its own
-    np.add(planes[:, :1], planes[:, :1], out=sums[:, :1])
-    sums[:, :-1] += planes[:, 1:]
-    sums[:, -1:] += planes[:, -1:]
-    in_line, means_in_line = sums.reshape(-1), means.reshape(-1)  # one long row: quicker, but wrong at its rows' ends
-    means_in_line[0] = 0
-    np.add(in_line[1:], in_line[:-1], out=means_in_line[1:])
-    means_in_line[:-1] += in_line[1:]
-    np.add(2 * sums[:, :, 0], sums[:, :, 1], out=means[:, :, 0])
-    np.add(2 * sums[:, :, -1], sums[:, :, -2], out=means[:, :, -1])
-    means *= np.float32(1 / NEIGHBOURHOOD_CELLS**2)
+def _sum_of_neighbourhood(planes: FloatArray, of_three: FloatArray, sums: FloatArray) -> None:
+    """(V, rows, columns) → the sum of the cells around each, its rim repeated beyond it. of_three: room for it."""
+    np.add(planes[:, 1:], planes[:, :-1], out=of_three[:, 1:])  # of the row above and its own
+    np.add(planes[:, :1], planes[:, :1], out=of_three[:, :1])
+    of_three[:, :-1] += planes[:, 1:]
+    of_three[:, -1:] += planes[:, -1:]
+    in_line, sums_in_line = of_three.reshape(-1), sums.reshape(-1)  # one long row: quicker, but wrong at its rows' ends
+    sums_in_line[0] = 0
+    np.add(in_line[1:], in_line[:-1], out=sums_in_line[1:])
+    sums_in_line[:-1] += in_line[1:]
+    np.add(2 * of_three[:, :, 0], of_three[:, :, 1], out=sums[:, :, 0])
+    np.add(2 * of_three[:, :, -1], of_three[:, :, -2], out=sums[:, :, -1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,12 +83,14 @@ class CellVariables:
         self._measured = np.empty((ALL_MEASURED, len(order), grid.rows, grid.columns), np.float32)
         self._of_lightness, self._of_colours = np.split(self._measured, [len(order) - len(chosen)], axis=1)
         self._planes = self._measured.reshape(-1, grid.rows, grid.columns)
-        self._chosen = [
-            number * len(order) + order.index(channel)
-            for variable in settings.variables
-            for number in MEASURED[variable]
-            for channel in settings.channels
-        ]
+        self._chosen = np.array(
+            [
+                number * len(order) + order.index(channel)
+                for variable in settings.variables
+                for number in MEASURED[variable]
+                for channel in settings.channels
+            ]
+        )
         self._found = np.empty((len(self._chosen), grid.rows, grid.columns), np.float32)
 
     def of(self, pixels: Pixels) -> FloatArray:
@@ -105,7 +107,7 @@ class CellVariables:
             self._lightness_cells.measure(self._lightness.of(grey, gain=gain), self._of_lightness)
         if self._colours:
             self._colour_cells.measure(self._colours.of(pixels, gain=gain), self._of_colours)
-        return np.take(self._planes, self._chosen, axis=0, out=self._found)
+        return np.take(self._planes, self._chosen, axis=0, out=self._found, mode="clip")  # others take a detour
 
 
 def variable_count(settings: MapSettings) -> int:

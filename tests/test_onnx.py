@@ -59,6 +59,24 @@ def test_an_embedding_does_not_change_with_the_next_part() -> None:
     np.testing.assert_array_equal(first, kept)
 
 
+def test_the_last_parts_embedding_never_passes_for_this_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    device = embedder(network())
+    device.embed(np.zeros(CELLS, np.uint8))
+    monkeypatch.setattr(type(device._session), "run_with_iobinding", lambda *_: None)
+    with pytest.raises(ModelError, match="no numbers"):
+        device.embed(np.zeros(CELLS, np.uint8))
+
+
+@pytest.mark.parametrize("kind", [TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.INT32])
+def test_a_network_that_takes_other_numbers_is_refused(kind: int) -> None:
+    model = network()
+    model.graph.input[0].type.tensor_type.elem_type = kind
+    model.graph.node[0].input[0] = "cast"
+    model.graph.node.insert(0, helper.make_node("Cast", ["map"], ["cast"], to=TensorProto.FLOAT))
+    with pytest.raises(ModelError, match="the network failed"):
+        embedder(model)
+
+
 @pytest.mark.parametrize("cells", [CELLS - 1, CELLS + 1, 1])
 def test_a_network_for_another_map_is_refused(cells: int) -> None:
     with pytest.raises(ModelError, match="the network failed"):

@@ -1,6 +1,7 @@
 """A frame becomes a map: the variables against their formulas, and what a map must show and must not show."""
 
 import math
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -13,7 +14,7 @@ from edge.errors import NotJudged
 from edge.frame import Frame, Pixels
 from edge.inspection import Inspector
 from edge.placing import Placer
-from edge.preprocess import CEILING_SIGMA, FLOOR_SIGMA, CellFunction, Mapper, cell_levels
+from edge.preprocess import CEILING_SIGMA, FLOOR_SIGMA, HIDDEN_UNITS, CellFunction, Mapper, cell_levels
 from edge.settings import Grid, MapSettings
 from edge.variables import grey_of
 from edge.verdict import Reason
@@ -182,9 +183,12 @@ def slow_function(function: CellFunction, variables: np.ndarray) -> np.ndarray:
     return found.ravel()
 
 
-def test_the_cell_function_equals_its_formula(small_model: Small) -> None:
-    function, rows, columns = small_model.bundle.cells, 9, 12
-    drawn = np.random.default_rng(0).normal(0, 30, (rows, columns, len(function.centre))).astype(np.float32)
+@pytest.mark.parametrize("steepest", [0.5, 2.0])
+def test_the_cell_function_equals_its_formula(small_model: Small, steepest: float) -> None:
+    random, rows, columns = np.random.default_rng(0), 9, 12
+    slopes = random.uniform(-0.5, steepest, (2, HIDDEN_UNITS)).astype(np.float32)
+    function = replace(small_model.bundle.cells, slopes=slopes)
+    drawn = random.normal(0, 30, (rows, columns, len(function.centre))).astype(np.float32)
     np.testing.assert_allclose(function.of(drawn), slow_function(function, drawn), rtol=1e-3, atol=1e-3)
 
 

@@ -28,6 +28,10 @@ class OnnxEmbedder:
         self._input = self._session.get_inputs()[0].name
         self._network, self._many = network, None  # type: bytes, ort.InferenceSession | None
         self._values = np.zeros((1, cells), dtype=np.float32)
+        self._embedding = np.zeros((1, EMBEDDING_SIZE), dtype=np.float32)
+        self._bound = self._session.io_binding()
+        self._bound.bind_input(self._input, *_where(self._values))
+        self._bound.bind_output(_output(self._session), *_where(self._embedding))
         for _ in range(WARM_UP_RUNS):
             self.embed(np.zeros(cells, dtype=np.uint8))
 
@@ -36,15 +40,14 @@ class OnnxEmbedder:
         if cell_map.size != self._values.size:
             raise ModelError(f"the map has {cell_map.size} cells, the network takes {self._values.size}")
         np.multiply(cell_map.reshape(1, -1), np.float32(1 / 255), out=self._values)
+        self._embedding.fill(np.nan)  # the last part's must never pass for this one's
         try:
-            embedding = np.asarray(self._session.run(None, {self._input: self._values})[0])
+            self._session.run_with_iobinding(self._bound)
         except Exception as error:
             raise ModelError(f"the network failed: {_first_line(error)}") from error
-        if embedding.shape != (1, EMBEDDING_SIZE) or embedding.dtype != np.float32:
-            raise ModelError(f"the network gave {embedding.dtype} {embedding.shape}, which is no embedding")
-        if not np.isfinite(embedding).all():
+        if not np.isfinite(self._embedding).all():
             raise ModelError("the network gave values that are no numbers")
-        return np.asarray(embedding[0], dtype=np.float32)
+        return self._embedding[0].copy()
 
     def embed_many(self, cell_maps: Pixels) -> npt.NDArray[np.float32]:
         """(N, rows, columns) uint8 maps → (N, 128) float32, as `embed` gives them but for the last bits.
@@ -89,6 +92,20 @@ def _session(network: bytes, *, threads: int = 1) -> ort.InferenceSession:
         return ort.InferenceSession(network, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors have no common root of their own
         raise ModelError(f"the network cannot be loaded: {_first_line(error)}") from error
+
+
+def _where(array: npt.NDArray[np.float32]) -> tuple[str, int, type[np.float32], tuple[int, ...], int]:
+    """An array's memory, as onnxruntime wants it told."""
+    return "cpu", 0, np.float32, array.shape, array.ctypes.data
+
+
+def _output(session: ort.InferenceSession) -> str:
+    """The name of the network's output. Raises ModelError unless it is one embedding."""
+    outputs = session.get_outputs()
+    told = ", ".join(f"{output.type} {output.shape}" for output in outputs)
+    if told != f"tensor(float) {[1, EMBEDDING_SIZE]}":
+        raise ModelError(f"the network gives {told}, which is no embedding")
+    return str(outputs[0].name)
 
 
 def _of_many(network: bytes) -> bytes | None:
