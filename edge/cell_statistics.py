@@ -20,29 +20,24 @@ class CellExtremes:
     def __init__(self, grid: Grid, *, channels: int, sets: int, choose: np.ufunc) -> None:
         """choose: np.maximum or np.minimum. sets: how many planes are taken each time."""
         self._grid, self._choose = grid, choose
-        self._shape = (channels, sets, grid.rows, grid.columns)
-        self._in_rows = np.empty((sets, grid.rows, channels, grid.width_px), np.int16)
-        self._turned = np.empty((grid.width_px, sets * grid.rows), np.int16)  # of one channel
-        self._cells = np.empty((channels, grid.columns, sets * grid.rows), np.int16)
-        self._found = np.empty(self._shape, np.int16)
+        self._shape = (sets, grid.rows, channels, grid.columns)
+        lines, width = sets * grid.rows, channels * grid.width_px
+        self._in_rows = np.empty((lines, width), np.int16)
+        self._turned = np.empty((width, lines), np.int16)
+        self._cells = np.empty((channels * grid.columns, lines), np.int16)
+        self._found = np.empty((lines, channels * grid.columns), np.int16)
 
     def take(self, number: int, planes: Steps) -> None:
         """The planes with this number, from 0."""
         rows = planes.reshape(self._grid.rows, self._grid.cell_px, -1)
-        self._choose.reduce(rows, axis=1, out=self._in_rows[number].reshape(self._grid.rows, -1))
+        self._choose.reduce(rows, axis=1, out=self._in_rows[number * len(rows) : (number + 1) * len(rows)])
 
     def found(self) -> Steps:
-        """(C, sets, rows, columns) of the planes that were taken; overwritten by the next."""
-        channels, sets, rows, columns = self._shape
-        if not sets:
-            return np.empty(self._shape, np.int16)
-        for channel in range(channels):
-            in_rows = self._in_rows[:, :, channel].reshape(sets * rows, -1)
-            cv2.transpose(in_rows, dst=self._turned)
-            turned = self._turned.reshape(columns, self._grid.cell_px, -1)
-            cells = self._choose.reduce(turned, axis=1, out=self._cells[channel])
-            cv2.transpose(cells, dst=self._found[channel].reshape(sets * rows, columns))
-        return self._found
+        """(sets, rows, C, columns) of the planes that were taken; overwritten by the next."""
+        cv2.transpose(self._in_rows, dst=self._turned)
+        turned = self._turned.reshape(len(self._cells), self._grid.cell_px, -1)
+        cv2.transpose(self._choose.reduce(turned, axis=1, out=self._cells), dst=self._found)
+        return self._found.reshape(self._shape)
 
 
 class CellMeans:
@@ -73,8 +68,6 @@ class CellMeans:
     def found(self) -> FloatArray:
         """(sets, rows, C, columns) of the planes that were taken."""
         sets, rows, channels, columns = self._shape
-        if not sets:
-            return np.empty(self._shape, np.float32)
         size = (channels * columns, sets * rows)
         sums = cv2.resize(self._in_rows, size, interpolation=cv2.INTER_AREA)  # the mean of a cell's columns
         return np.divide(sums, np.float32(self._grid.cell_px), dtype=np.float32).reshape(self._shape)

@@ -56,8 +56,8 @@ class PlaneCells:
         np.sqrt(means[1:], out=means[1:])
         np.multiply(means.swapaxes(1, 2), step, out=into[MEANS])
         into[0] -= self._cell_mean
-        np.multiply(self._highest.found().swapaxes(0, 1), step, out=into[HIGHEST])
-        np.multiply(self._lowest.found().swapaxes(0, 1), step, out=into[LOWEST])
+        np.multiply(self._highest.found().swapaxes(1, 2), step, out=into[HIGHEST])
+        np.multiply(self._lowest.found().swapaxes(1, 2), step, out=into[LOWEST])
         np.maximum(into[EXCESS], 0, out=into[EXCESS])
 
     def _take(self, seen: Steps) -> None:

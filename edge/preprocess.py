@@ -79,7 +79,7 @@ class CellJudge:
         self._both = self._surrounded.reshape(size, -1)
         self._of_three = np.empty((size // 2, rows, columns), np.float32)
         self._first = np.ones((units + 1, rows * columns), np.float32)  # the last row is what the bias is taken times
-        self._second, self._bent = (np.empty((units, rows * columns), np.float32) for _ in range(2))
+        self._second = np.empty((units, rows * columns), np.float32)
 
     def of(self, variables: FloatArray) -> FloatArray:
         """(V, rows, columns) → (cells,), as `CellFunction.of`."""
@@ -89,9 +89,9 @@ class CellJudge:
         np.clip(own, -LARGEST_VARIABLE, LARGEST_VARIABLE, out=own)
         _sum_of_neighbourhood(self._own, self._of_three, self._around)
         np.matmul(self._inwards, self._both, out=first)
-        self._bends[0].bend(np.add(first, self._unit_space, out=first), self._bent)
+        self._bends[0].bend(np.add(first, self._unit_space, out=first), second)
         np.matmul(self._across, self._first, out=second)
-        self._bends[1].bend(second, self._bent)
+        self._bends[1].bend(second, first)
         found = self._outwards @ second
         return np.asarray((found - self._function.middle) / self._function.deviation, dtype=np.float32)
 

@@ -15,6 +15,7 @@ from edge.inspection import Inspector
 from edge.pictures import list_pictures, read_picture
 from edge.placing import Placer
 from edge.preprocess import Mapper
+from edge.variables import grey_of
 from edge.verdict import Outcome
 from tests.foreign_pictures import AROUND_CONNECTORS, connector, foreign_pictures, resized
 
@@ -54,7 +55,8 @@ def test_the_map_and_the_network_alone_would_refuse_them_too(demo_bundle: Bundle
         level = np.float32(picture.mean() / max(float(pixels.mean()), 1.0))
         lit = np.clip(np.rint(pixels * level), 0, 255).astype(np.uint8)
         try:
-            cell_map = mapper.to_map(placer.place(Frame(pixels=lit)).pixels)
+            working = placer.place(Frame(pixels=lit)).pixels
+            cell_map = mapper.to_map(working, grey=grey_of(working))
         except NotJudged:
             continue
         judged += 1
