@@ -96,7 +96,7 @@ def test_defects_that_cannot_be_told_from_good_parts_are_found_early(
 def test_an_embedding_that_collapsed_to_a_point_is_found() -> None:
     network = EmbeddingNet(GRID, (32, 32))
     with torch.no_grad():
-        for parameter in (*network.parameters(), network.regions):
+        for parameter in (*network.parameters(), network.down):
             parameter.zero_()
     with pytest.raises(TrainingError, match="collapsed: after 300 steps every part lands on the same point"):
         check_collapse(network, MadeUpBatches(rise=0.6), step=300)

@@ -32,7 +32,10 @@ def to_onnx(network: EmbeddingNet) -> bytes:
     sigmas = graph.node("Relu", sigmas)
     squares = graph.node("Mul", sigmas, sigmas)
     fourth = graph.node("Mul", squares, squares)  # products cost far less than Pow
-    fixed = graph.node("MatMul", graph.node("Mul", fourth, fourth), _array(network.regions))
+    rows, columns = len(network.down), len(network.across)
+    powers = graph.node("Reshape", graph.node("Mul", fourth, fourth), np.array([-1, rows, columns]))
+    of_rows = graph.node("MatMul", _array(network.down.T), powers)
+    fixed = graph.node("Reshape", graph.node("MatMul", of_rows, _array(network.across)), np.array([-1, EMBEDDING_SIZE]))
     learned = squares
     for layer in network.layers:
         if isinstance(layer, nn.Linear):
@@ -50,7 +53,7 @@ def to_onnx(network: EmbeddingNet) -> bytes:
     away = graph.node("Sub", direction, _array(network.usual))
     away = graph.node("Div", away, graph.length_of(away))
     graph.node("Mul", away, graph.node("Mul", strength, EMBEDDING_SCALE), output="embedding")
-    cells = network.regions.shape[0]
+    cells = rows * columns
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,

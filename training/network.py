@@ -43,8 +43,10 @@ class EmbeddingNet(nn.Module):
             layers += [nn.Linear(inputs, outputs), nn.PReLU()]
         self.layers = nn.Sequential(*layers, nn.Linear(hidden[-1], EMBEDDING_SIZE))
         self.learned_share = nn.Parameter(torch.tensor(LEARNED_SHARE))
-        self.regions: torch.Tensor
-        self.register_buffer("regions", regions_of(grid))
+        self.down: torch.Tensor  # (rows, 8)
+        self.across: torch.Tensor  # (columns, 16): what a cell counts for a region is the product of both
+        self.register_buffer("down", regions_of(grid.rows, REGION_ROWS))
+        self.register_buffer("across", regions_of(grid.columns, REGION_COLUMNS))
         self.usual: torch.Tensor
         self.register_buffer("usual", torch.zeros(EMBEDDING_SIZE))
 
@@ -59,7 +61,9 @@ class EmbeddingNet(nn.Module):
         # Taken back to standard deviations of good parts: (N, cells).
         sigmas = torch.relu(maps * (CEILING_SIGMA - FLOOR_SIGMA) + FLOOR_SIGMA) / STRONG_SIGMA
         squares = sigmas.square()
-        fixed = squares.square().square() @ self.regions  # (N, 128): ORDER is 2 * 2 * 2
+        powers = squares.square().square()  # ORDER is 2 * 2 * 2
+        in_rows = powers.reshape(-1, len(self.down), len(self.across))  # (N, rows, columns)
+        fixed = (self.down.T @ in_rows @ self.across).flatten(1)  # (N, 128)
         learned: torch.Tensor = self.layers(squares)  # (N, 128)
         length = length_of(fixed)  # (N, 1)
         strengths = length.pow(1 / ORDER)
@@ -96,19 +100,13 @@ def length_of(vectors: torch.Tensor) -> torch.Tensor:
     return length
 
 
-def regions_of(grid: Grid) -> torch.Tensor:
-    """(cells, 128): how much each cell counts for each region; alone, every cell counts the same."""
-    weights = torch.ones(grid.rows, grid.columns, REGION_ROWS, REGION_COLUMNS)
-    for cells, regions, shape in (
-        (grid.rows, REGION_ROWS, (-1, 1, REGION_ROWS, 1)),
-        (grid.columns, REGION_COLUMNS, (1, -1, 1, REGION_COLUMNS)),
-    ):
-        spacing = cells / regions
-        middles = (torch.arange(regions) + 0.5) * spacing - 0.5
-        away = (torch.arange(cells).reshape(-1, 1) - middles) / max(REGION_SPREAD * spacing, 0.5)
-        weights = weights * torch.exp(-0.5 * away.square()).reshape(shape)
-    flat = weights.reshape(grid.cells, EMBEDDING_SIZE)
-    normalised: torch.Tensor = flat / flat.norm(dim=1, keepdim=True)
+def regions_of(cells: int, regions: int) -> torch.Tensor:
+    """(cells, regions) of one direction: how much each cell counts for each; the squares of a cell's add up to one."""
+    spacing = cells / regions
+    middles = (torch.arange(regions) + 0.5) * spacing - 0.5
+    away = (torch.arange(cells).reshape(-1, 1) - middles) / max(REGION_SPREAD * spacing, 0.5)
+    weights = torch.exp(-0.5 * away.square())
+    normalised: torch.Tensor = weights / weights.norm(dim=1, keepdim=True)
     return normalised.where(normalised > NEGLIGIBLE, torch.zeros(()))
 
 

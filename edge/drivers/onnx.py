@@ -47,7 +47,7 @@ class OnnxEmbedder:
             raise ModelError(f"the network failed: {_first_line(error)}") from error
         if not np.isfinite(self._embedding).all():
             raise ModelError("the network gave values that are no numbers")
-        return self._embedding[0].copy()
+        return np.array(self._embedding[0])
 
     def embed_many(self, cell_maps: Pixels) -> npt.NDArray[np.float32]:
         """(N, rows, columns) uint8 maps → (N, 128) float32, as `embed` gives them but for the last bits.
