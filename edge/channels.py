@@ -7,6 +7,7 @@ same row of the next, then the next row. So whatever goes along rows finds long 
 its own for OpenCV.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -22,6 +23,7 @@ Steps = npt.NDArray[np.int16]
 SMALLEST_GAIN, LARGEST_GAIN = 0.6, 1.6  # of a picture's light, against the reference's
 FINE_SIGMA_PX, COARSE_SIGMA_PX = 0.7, 2.5  # of the working picture; between the two lies what counts as detail
 FINE_TAPS, COARSE_COLOUR_TAPS = 5, 9
+STRIP_PX = 36  # rows of colours at once: what is made on the way is small enough to stay at hand
 COLOUR_STEP_PX = 2  # a colour's pixel is the mean of so many squared, and needs no other fine smoothing
 FINER = 16  # parts of a grey level to which that mean is told
 LIGHTNESS_WEIGHTS = np.array([0.114, 0.587, 0.299])  # of B, G, R
@@ -64,24 +66,32 @@ class ColourPlanes:
     def __init__(self, channels: tuple[Channel, ...], shape: tuple[int, ...]) -> None:
         """shape: (H, W)."""
         height, width = (pixels // COLOUR_STEP_PX for pixels in shape)
-        self._size = (width, height)
         self._weights = STEPS_PER_LEVEL / FINER * np.array([OPPONENT_COLOURS[channel] for channel in channels])
-        self._finer = np.empty((*shape, 3), np.uint16)
-        self._halved = np.empty((height, width, 3), np.uint16)
-        self._exact = np.empty((height, width, 3), np.float32)
-        self._one = np.empty((height, width), np.float32)
+        self._strips = [slice(top, min(top + STRIP_PX, height)) for top in range(0, height, STRIP_PX)]
+        self._finer = np.empty((COLOUR_STEP_PX * STRIP_PX, shape[1], 3), np.uint16)
+        self._halved = np.empty((STRIP_PX, width, 3), np.uint16)
+        self._exact = np.empty((STRIP_PX, width, 3), np.float32)
+        self._one = np.empty((STRIP_PX, width), np.float32)
         self._steps = np.empty((height, len(channels), width), np.int16)
 
     def of(self, pixels: Pixels, *, gain: float) -> Steps:
         """Working picture (H, W, 3) uint8 → (H / 2, C, W / 2), its light scaled as that of `LightnessPlane`."""
-        np.multiply(pixels, FINER, out=self._finer, dtype=np.uint16)
-        cv2.resize(self._finer, self._size, interpolation=cv2.INTER_AREA, dst=self._halved)
-        np.copyto(self._exact, self._halved)
         half_a_step = 0.5 - STEPS_PER_LEVEL * LEAST_COLOUR  # what follows cuts off
-        for channel, weights in enumerate(self._weights):
-            cv2.transform(self._exact, np.array([[*(gain * weights), half_a_step]]), dst=self._one)
-            np.copyto(self._steps[:, channel], self._one, casting="unsafe")
+        weights = [np.array([[*(gain * weights), half_a_step]]) for weights in self._weights]
+        for strip in self._strips:
+            steps = self._steps[strip]
+            self._take(pixels[COLOUR_STEP_PX * strip.start : COLOUR_STEP_PX * strip.stop], weights, steps)
         return self._steps
+
+    def _take(self, pixels: Pixels, weights: Sequence[npt.NDArray[np.float64]], steps: Steps) -> None:
+        finer, rows = self._finer[: len(pixels)], len(steps)
+        halved, exact, one = self._halved[:rows], self._exact[:rows], self._one[:rows]
+        np.multiply(pixels, FINER, out=finer, dtype=np.uint16)
+        cv2.resize(finer, one.shape[::-1], interpolation=cv2.INTER_AREA, dst=halved)
+        np.copyto(exact, halved)
+        for channel, weight in enumerate(weights):
+            cv2.transform(exact, weight, dst=one)
+            np.copyto(steps[:, channel], one, casting="unsafe")
 
 
 def colours_of(channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
