@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.archive import BLOCK, MOST_FILES, pack, pack_arrays, unpack
+from edge.archive import BLOCK, MOST_FILES, pack, pack_arrays, unpack, unpack_arrays
 from edge.bundle import ARRAYS, MANIFEST_DIGEST, NETWORK, Bundle, decode, encode
 from edge.drivers import open_embedder
 from edge.errors import BundleError
@@ -95,6 +95,13 @@ def test_the_same_values_give_the_same_bytes(small_model: Small) -> None:
 def test_arrays_in_any_order_of_memory_give_the_same_bytes() -> None:
     array = np.arange(12, dtype=np.float32).reshape(3, 4)
     assert pack_arrays({"a": array}) == pack_arrays({"a": np.asfortranarray(array)})
+
+
+def test_planes_of_no_channel_are_read_back() -> None:
+    """Grey models have no colours."""
+    none = np.zeros((4, 5, 0), np.float32)
+    read = unpack_arrays(pack_arrays({"colour_mean": none}), {"colour_mean": (none.shape, np.float32)})
+    assert read["colour_mean"].shape == none.shape
 
 
 def test_the_bundle_that_ships_is_read_and_written_as_it_is(demo_bundle: Bundle) -> None:
