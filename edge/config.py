@@ -143,7 +143,9 @@ class StationConfig(Strict):
     programs: dict[Number, Product] = Field(
         default={}, max_length=16, description="products of the kinds of parts that are inspected here, by number"
     )
-    program_lines: ProgramLines | None = Field(default=None, description="GPIO lines that show each part's program")
+    program_lines: ProgramLines | None = Field(
+        default=None, description="GPIO lines that show the number of each part's kind"
+    )
     data: PathText = Field(description="folder for records and pictures; made if it is not there")
     deadline_ms: float = Field(default=500.0, ge=5, le=60_000, description="from trigger to outputs; later is FAULT")
     faults_until_halt: int = Field(default=5, ge=1, le=1000, description="in a row; then somebody must reset")
@@ -190,9 +192,7 @@ class StationConfig(Strict):
         lines = self.program_lines
         if lines is None:
             return
-        if not self.programs:
-            raise Contradiction(("program_lines",), "there are no programs to choose: write 'programs:'")
-        if max(self.programs) >= 1 << len(lines.names):
+        if self.programs and max(self.programs) >= 1 << len(lines.names):
             words = f"{len(lines.names)} lines cannot show program {max(self.programs)}"
             raise Contradiction(("program_lines", "lines"), words)
         trigger, outputs = self.trigger, self.outputs

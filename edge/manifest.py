@@ -12,6 +12,7 @@ from edge.settings import MapSettings, Share, Strict
 from edge.verdict import Outcome
 
 FORMAT_VERSION = 2  # refused if newer; older formats are read by the version that wrote them
+JOINED_VERSION = 3  # of a bundle of several kinds (`joined.py`)
 LARGEST_BUNDLE_BYTES = 128 * 2**20
 LARGEST_MANIFEST_BYTES = 2**20
 MOST_GOLDEN_PIXELS = 100_000_000  # of all golden pictures together
@@ -36,6 +37,9 @@ class FrameFormat(Strict):
     width: int = Field(ge=32, le=16384)
     height: int = Field(ge=32, le=16384)
     is_colour: bool
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height} pixels in {'colour' if self.is_colour else 'grey'}"
 
 
 class LimitRecord(Strict):
@@ -114,7 +118,17 @@ class Manifest(Strict):
 
 
 def parse_manifest(text: bytes) -> Manifest:
-    """The manifest in its JSON bytes. Raises BundleError for a newer format before looking at anything else."""
+    """The manifest of one kind in its JSON bytes. Raises BundleError for another format before it looks further."""
+    if format_of(text) == JOINED_VERSION:
+        raise BundleError("this bundle holds several kinds of parts, and one is wanted here: name the kind's own")
+    try:
+        return Manifest.model_validate_json(text)
+    except ValidationError as error:
+        raise what_is_wrong(error) from error
+
+
+def format_of(text: bytes) -> int:
+    """Which format a manifest says that it has. Raises BundleError for one that this version does not read."""
     if len(text) > LARGEST_MANIFEST_BYTES:
         raise BundleError(f"{MANIFEST} has {len(text)} bytes, more than {LARGEST_MANIFEST_BYTES}")
     try:
@@ -124,14 +138,16 @@ def parse_manifest(text: bytes) -> Manifest:
         raise BundleError(f"{MANIFEST} is damaged: push the bundle again") from error
     if isinstance(said, bool):
         raise BundleError(f"{MANIFEST} is damaged: push the bundle again")
-    if version != FORMAT_VERSION:
+    if version not in (FORMAT_VERSION, JOINED_VERSION):
         raise BundleError(
-            f"bundle format {version} cannot be read, this version reads {FORMAT_VERSION}: "
+            f"bundle format {version} cannot be read, this version reads {FORMAT_VERSION} and {JOINED_VERSION}: "
             "update kensa on this device or export the model with the matching version"
         )
-    try:
-        return Manifest.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(step) for step in first["loc"])
-        raise BundleError(f"{MANIFEST}: {where + ': ' if where else ''}{first['msg']}") from error
+    return version
+
+
+def what_is_wrong(error: ValidationError) -> BundleError:
+    """The first fault of a manifest, as a sentence."""
+    first = error.errors()[0]
+    where = ".".join(str(step) for step in first["loc"])
+    return BundleError(f"{MANIFEST}: {where + ': ' if where else ''}{first['msg']}")

@@ -132,7 +132,7 @@ def _from_inside(archive: bytes) -> Iterator[Attack]:
         ("a zip bomb", changed(archive, {ARRAYS: _zip_bomb()}), "do not fit together"),
         ("a huge manifest", changed(archive, product="x" * 2**20), ""),
         ("an unknown key in the manifest", changed(archive, run="rm"), "Extra inputs"),
-        ("a format of tomorrow", changed(archive, format_version=3), "format 3 cannot be read"),
+        ("a format of tomorrow", changed(archive, format_version=4), "format 4 cannot be read"),
         ("a pickle", changed(archive, {ARRAYS: b"\x80\x04N."}), "do not fit together"),
     ]
     for name, raw, words in inside:

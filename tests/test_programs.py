@@ -38,7 +38,7 @@ from tests.contracts.conftest import fake_board as fake_board
 from tests.gpio_boards import FakeBoard
 from tests.sealing import changed, needs_root, sealed
 from tests.sites import ENGINEER, OPERATOR, Client, served, with_accounts
-from tests.small_model import MIRRORED, PRODUCT, Small, build_small_model, small_mirrored, spoilt
+from tests.small_model import MIRRORED, PRODUCT, Small, spoilt
 from tests.stationed import send, station_in
 from tests.stations import Bench, FakeInspector, until
 from tests.test_model_switch import rows
@@ -247,10 +247,10 @@ def test_at_trigger_a_number_without_a_program_is_said_so() -> None:
 # The whole station.
 
 
-@pytest.fixture(scope="module")
-def mirrored() -> Small:
+@pytest.fixture
+def mirrored(mirrored_model: Small) -> Small:
     """The model of the other kind."""
-    return build_small_model(small_mirrored, product=MIRRORED)
+    return mirrored_model
 
 
 @pytest.fixture
