@@ -46,7 +46,7 @@ Found = TypeVar("Found")
 def kind_name(name: str) -> str:
     """A kind's name that people can read and nobody can take for a product. Raises ValueError for any other."""
     if not name.isprintable() or "/" in name or name != name.strip() or not 1 <= len(name) <= 32:
-        raise ValueError(f"'{name[:40]}' is no name of a kind: 1 to 32 letters, digits or signs but '/'")
+        raise ValueError(f"{name[:40]!r} is no name of a kind: 1 to 32 letters, digits or signs but '/'")
     return name
 
 
