@@ -31,7 +31,7 @@ VALUES = [
 ]
 RULES = [
     *("alignment", "archive", "bundle", "camera_event", "cell_statistics", "channels", "control_charts", "inspection"),
-    *("judge", "kinds", "manifest", "network_form", "seal", "probation"),
+    *("joined", "judge", "kinds", "manifest", "network_form", "seal", "probation"),
     *("placing", "pose", "pose_search", "pose_trimmed", "preprocess", "quality", "scoring", "variables"),
 ]
 INTERFACES = ["interfaces", "priority"]
