@@ -44,11 +44,12 @@ TryOut = Callable[[Path], Tried]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """A model that may be released."""
+    """A model that may be released. kinds: the names of several, in the order of their numbers; none for one."""
 
     version: Version
     signer: str
     tried: Tried
+    kinds: tuple[str, ...] = ()
 
 
 def receive(
@@ -71,7 +72,7 @@ def receive(
             slots.change(lambda book: book.offered(version, wall_ns=time.time_ns()))
         finally:
             staged.unlink(missing_ok=True)
-    return Received(version=version, signer=found.signer, tried=tried)
+    return Received(version=version, signer=found.signer, tried=tried, kinds=found.model.names)
 
 
 def version_of(model: Model) -> Version:

@@ -229,6 +229,20 @@ def test_a_number_never_comes_to_mean_another_kind(
     assert 9 not in Slots(Path(config.data)).serials().values()
 
 
+def test_also_an_installed_model_does_not_turn_numbers_round(
+    config: StationConfig, tmp_path: Path, small_model: Small, mirrored_model: Small
+) -> None:
+    install(config, send(tmp_path, model_of(small_model, 8, product=JOINT)))
+    switch(config, ModelWish(do="activate", serial=8))  # of one kind: after it, any order may come
+    left, right = (named(model.raw, kind, serial=9) for model, kind in ((small_model, LEFT), (mirrored_model, RIGHT)))
+    install(config, send(tmp_path, sealed(by_hand([(RIGHT, right), (LEFT, left)], serial=9))))
+    switch(config, ModelWish(do="activate", serial=7, may_be_older=True))
+    before = snapshot(Path(config.data))
+    with pytest.raises(BundleError, match="program 1 is 'left' on this station and would be 'right'"):
+        switch(config, ModelWish(do="activate", serial=9))
+    assert snapshot(Path(config.data)) == before
+
+
 def rejecting(small: Small, mirrored: Small, serial: int) -> bytes:
     """A joined model whose kind on the right rejects good parts; it passes its own golden pictures."""
     manifest = mirrored.bundle.manifest

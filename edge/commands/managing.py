@@ -16,7 +16,7 @@ from edge.joined import Model
 from edge.model_switch import ModelWish, step_for
 from edge.page_store import PageStore
 from edge.program_slots import program_of, slots_of
-from edge.receive import Received, budget_of, check_order, installed, receive, try_in_child
+from edge.receive import Received, budget_of, check_order, installed, read_version, receive, try_in_child
 from edge.slots import Version
 from edge.trust import read_raw, read_vouched, vouched
 
@@ -74,6 +74,9 @@ def switch(config: StationConfig, wish: ModelWish, *, who: str = "") -> Version:
         config, who, what, old=str(slots.book.current or ""), new="" if wish.serial is None else f"serial {wish.serial}"
     )
     try:
+        if wish.do == "activate" and wish.serial is not None and not config.programs:
+            wanted = read_version(slots, trust_of(config), find_version(config, wish.serial))
+            _check_order(config, wanted.model)
         if is_held(data):
             return _by_core(config, wish)
         if wish.do not in ("activate", "rollback"):
