@@ -6,6 +6,7 @@ Every fault is reported at once, each with its file and line. Relative paths are
 import difflib
 import os
 import re
+from itertools import permutations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -24,6 +25,7 @@ from edge.cameras import (
 )
 from edge.errors import ConfigError
 from edge.picture_policy import Pictures, Quota
+from edge.record import is_kind_of
 from edge.settings import Strict
 from edge.text_forms import IN_WORDS, NAME, PIECES, SHIFTS
 from edge.wiring import Beat, Contradiction, GpioOutputs, GpioTrigger, ProgramLines, Pulse, SimulatedOutputs
@@ -189,6 +191,9 @@ class StationConfig(Strict):
             raise Contradiction(("programs",), f"they need 'bundle: {INSTALLED}'")
         if len(set(self.programs.values())) < len(self.programs):
             raise Contradiction(("programs",), "one product is there twice")
+        for one, other in permutations(self.programs.values(), 2):
+            if is_kind_of(one, other):
+                raise Contradiction(("programs",), f"'{one}' would be taken for a kind of '{other}'; name it otherwise")
         lines = self.program_lines
         if lines is None:
             return

@@ -9,6 +9,7 @@ from edge.errors import BundleError
 from edge.quality import QualityLimits
 from edge.scoring import Metric
 from edge.settings import MapSettings, Share, Strict
+from edge.text_forms import DIGEST, FILE, GOLDEN, IN_WORDS
 from edge.verdict import Outcome
 
 FORMAT_VERSION = 2  # refused if newer; older formats are read by the version that wrote them
@@ -18,7 +19,7 @@ LARGEST_MANIFEST_BYTES = 2**20
 MOST_GOLDEN_PIXELS = 100_000_000  # of all golden pictures together
 MANIFEST = "manifest.json"
 
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Digest = Annotated[str, Field(pattern=DIGEST)]
 Label = Annotated[str, Field(min_length=1, max_length=64)]
 LimitRule = Literal["split", "ranked", "with_margin"]
 
@@ -26,7 +27,7 @@ LimitRule = Literal["split", "ranked", "with_margin"]
 class FileEntry(Strict):
     """One file of the bundle."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_./-]{0,63}$")
+    name: str = Field(pattern=FILE)
     size: int = Field(ge=0, le=LARGEST_BUNDLE_BYTES)
     sha256: Digest
 
@@ -63,7 +64,7 @@ class LimitRecord(Strict):
 class GoldenResult(Strict):
     """What the device must find again for one picture of the bundle."""
 
-    picture: str = Field(pattern=r"^golden/[0-9]{1,3}\.png$")
+    picture: str = Field(pattern=GOLDEN)
     outcome: Outcome
     distance: float = Field(ge=0)
 
@@ -150,4 +151,11 @@ def what_is_wrong(error: ValidationError) -> BundleError:
     """The first fault of a manifest, as a sentence."""
     first = error.errors()[0]
     where = ".".join(str(step) for step in first["loc"])
-    return BundleError(f"{MANIFEST}: {where + ': ' if where else ''}{first['msg']}")
+    match first["type"]:
+        case "string_pattern_mismatch":
+            words = f"{IN_WORDS.get(first['ctx']['pattern'], first['msg'])}; not {first['input']!r:.60}"
+        case "value_error":
+            words = str(first["ctx"]["error"])
+        case _:
+            words = first["msg"]
+    return BundleError(f"{MANIFEST}: {where + ': ' if where else ''}{words}")

@@ -16,7 +16,7 @@ from edge.kinds import AnyKind, Kind
 from edge.manifest import LARGEST_BUNDLE_BYTES
 from edge.record import ModelName
 from edge.seal import SEAL_BYTES, without_seal
-from edge.verdict import Outcome
+from edge.verdict import Outcome, Reason
 
 EMBEDDING_TOLERANCE = 1e-3  # of its length; export allows a tenth of that between torch and onnxruntime
 
@@ -87,13 +87,13 @@ def check_told_apart(model: Model, kinds: Sequence[Kind]) -> None:
     for own, bundle in zip(kinds, model.kinds, strict=True):
         for entry, golden in zip(bundle.manifest.golden, bundle.golden, strict=True):
             found = together.inspect(golden.frame)
-            is_good, is_own = found.verdict.outcome is Outcome.OK, found.model == own.model
-            if entry.outcome is Outcome.OK and not (is_good and is_own):
+            is_good, is_own = found.verdict.reason is Reason.WITHIN_LIMIT, found.model == own.model
+            if entry.outcome is not Outcome.NG and not (is_good and is_own):
                 raise ModelError(
                     f"self-test: {entry.picture} of {own.model.product} is good, and is {found.verdict.outcome} as "
                     f"{found.model.product}: the kinds cannot be told apart, so they need bundles of their own"
                 )
-            if entry.outcome is not Outcome.OK and is_good:
+            if entry.outcome is Outcome.NG and is_good:
                 raise ModelError(
                     f"self-test: {entry.picture} of {own.model.product} is defective, and passes as a good "
                     f"{found.model.product}: the kinds cannot be told apart, so they need bundles of their own"

@@ -117,11 +117,11 @@ def _from_inside(archive: bytes) -> Iterator[Attack]:
     golden = json.loads(files[MANIFEST])["golden"]
     inside: list[tuple[str, bytes, str]] = [
         ("a name with a path", changed(archive, {"a/../../../etc/kensa/x": b"x"}), "does not hold the files"),
-        ("an absolute name", changed(archive, {"/etc/kensa/keys/x.pub": b"x"}), "should match pattern"),
+        ("an absolute name", changed(archive, {"/etc/kensa/keys/x.pub": b"x"}), "is a file's name of small letters"),
         (
             "a golden picture elsewhere",
             changed(archive, golden=[{**golden[0], "picture": "golden/../x.png"}]),
-            "should match pattern",
+            "is the name of a golden picture, such as golden/0.png; not 'golden/../x.png'",
         ),
         ("one file more", changed(archive, {"more.txt": b"x"}), "does not hold the files"),
         ("a symbolic link", _tar(files, kind=tarfile.SYMTYPE), "no model bundle"),

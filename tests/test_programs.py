@@ -148,6 +148,7 @@ def test_what_was_chosen_is_kept_and_what_cannot_be_read_is_said(tmp_path: Path)
         ("programs: {0: a}", "should be a valid integer, not '0'"),
         ("programs: {256: a}", "less than or equal to 255"),
         ("programs: {1: a, 2: a}", "one product is there twice"),
+        ("programs: {1: a/b, 2: a}", "'a/b' would be taken for a kind of 'a'"),
         ("programs: {x: a}", "valid integer"),
         ("programs: {1: a, 4: b}\nprogram_lines: {lines: GPIO5 GPIO6}", "2 lines cannot show program 4"),
         ("programs: {1: a}\nprogram_lines: {lines: GPIO5 GPIO5}", "for itself alone"),
