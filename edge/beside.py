@@ -10,7 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from edge.armed import ANY, Armed, inspector_of
-from edge.record import Record, is_kind_of
+from edge.kind_names import is_kind_of
+from edge.record import Record
 from edge.rejudge import Judged, Summary, Used
 from edge.shadow import Shadow
 from edge.slots import Slots, Version

@@ -24,8 +24,8 @@ from edge.cameras import (
     VideoCamera,
 )
 from edge.errors import ConfigError
+from edge.kind_names import is_kind_of
 from edge.picture_policy import Pictures, Quota
-from edge.record import is_kind_of
 from edge.settings import Strict
 from edge.text_forms import IN_WORDS, NAME, PIECES, SHIFTS
 from edge.wiring import Beat, Contradiction, GpioOutputs, GpioTrigger, ProgramLines, Pulse, SimulatedOutputs

@@ -23,6 +23,7 @@ from edge.bundle import (
     opened,
 )
 from edge.errors import BundleError
+from edge.kind_names import kind_name, kind_product
 from edge.manifest import (
     JOINED_VERSION,
     LARGEST_BUNDLE_BYTES,
@@ -36,18 +37,10 @@ from edge.manifest import (
     parse_manifest,
     what_is_wrong,
 )
-from edge.record import kind_product
 from edge.settings import Strict
 
 MOST_KINDS = 8
 Found = TypeVar("Found")
-
-
-def kind_name(name: str) -> str:
-    """A kind's name that people can read and nobody can take for a product. Raises ValueError for any other."""
-    if not name.isprintable() or "/" in name or name != name.strip() or not 1 <= len(name) <= 32:
-        raise ValueError(f"{name[:40]!r} is no name of a kind: 1 to 32 letters, digits or signs but '/'")
-    return name
 
 
 class KindEntry(Strict):

@@ -21,16 +21,6 @@ class ModelName:
     calibrated_limit: float | None = None
 
 
-def kind_product(product: str, kind: str) -> str:
-    """What a kind of a model of several is called."""
-    return f"{product}/{kind}"
-
-
-def is_kind_of(found: str, product: str) -> bool:
-    """True for what a kind of this product is called."""
-    return found.startswith(kind_product(product, ""))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imaging:
     """How a part was seen, whatever the part is like: when these drift, it is the light or the camera that moves.

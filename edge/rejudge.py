@@ -20,8 +20,9 @@ from edge.frame import Frame
 from edge.grain import Grain, grain_of, with_grain
 from edge.inspection import Inspector
 from edge.interfaces import EmbedsMany
+from edge.kind_names import kind_product
 from edge.pictures import decode_picture, read_picture
-from edge.record import ModelName, kind_product
+from edge.record import ModelName
 from edge.truth import truths
 from edge.verdict import Reason, Verdict
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from edge.errors import BundleError
+from edge.kind_names import is_kind_of
 from edge.manifest import Digest
-from edge.record import ModelName, is_kind_of
+from edge.record import ModelName
 from edge.settings import Strict
 from edge.whole_files import UNFINISHED, sync_folder, write_whole
 

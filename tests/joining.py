@@ -7,8 +7,8 @@ from typing import Any
 from edge.archive import pack, unpack
 from edge.bundle import MANIFEST_DIGEST, digest_of
 from edge.joined import place_of
+from edge.kind_names import kind_product
 from edge.manifest import MANIFEST
-from edge.record import kind_product
 from tests.sealing import changed
 from tests.small_model import Small
 from training.joining import joined

@@ -22,6 +22,7 @@ VALUES = [
     "state",
     "yaml_lines",
     "text_forms",
+    "kind_names",
     "wiring",
     "cameras",
     "config",

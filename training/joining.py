@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from edge.archive import pack, unpack
 from edge.bundle import MANIFEST_DIGEST, digest_of
 from edge.errors import BundleError
-from edge.joined import MOST_KINDS, JoinedManifest, KindEntry, archives_of, kind_name, place_of
+from edge.joined import MOST_KINDS, JoinedManifest, KindEntry, archives_of, place_of
+from edge.kind_names import kind_name, kind_product
 from edge.manifest import MANIFEST, parse_manifest
-from edge.record import kind_product
 from training.errors import ExportError
 
 LARGEST_SERIAL = 2**53

@@ -13,8 +13,8 @@ from edge.database import reading
 from edge.errors import BundleError
 from edge.export import Row, csv_table, rows_between
 from edge.joined import archives_of, decode_model
+from edge.kind_names import is_kind_of, kind_product
 from edge.program_slots import slots_of
-from edge.record import is_kind_of, kind_product
 from edge.seal import without_seal
 from edge.slots import Slots
 from edge.trust import read_raw
