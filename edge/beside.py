@@ -5,10 +5,12 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from edge.armed import Armed
+from edge.armed import ANY, Armed, inspector_of
+from edge.kind_names import is_kind_of
 from edge.record import Record
 from edge.rejudge import Judged, Summary, Used
 from edge.shadow import Shadow
@@ -31,16 +33,17 @@ def shadow_file(slots: Slots, version: Version) -> Path:
 class Beside:
     """One candidate, from the start of its shadow to the end. What it says decides nothing."""
 
-    def __init__(self, slots: Slots, version: Version, armed: Armed) -> None:
+    def __init__(self, slots: Slots, version: Version, armed: Armed, *, kind: Callable[[], int] = lambda: ANY) -> None:
+        """kind: the number of the kind that parts are restricted to now, 0 for none."""
         self._path, self._version = shadow_file(slots, version), version
         self._summary, self._changes = Summary(), deque[Judged](maxlen=MOST_LISTED)
         self._written_s, self._lock = 0.0, threading.Lock()
-        self._shadow = Shadow(armed.inspector, on_judged=self._judged) if armed.inspector else None
+        self._shadow: Shadow | None = Shadow(lambda: inspector_of(armed, kind()), on_judged=self._judged)
 
     def see(self, record: Record) -> None:
         """A part was judged; the candidate looks at it when there is time."""
-        is_its_kind = record.model is None or record.model.product == self._version.product
-        if self._shadow is not None and is_its_kind:
+        product, of = record.model.product if record.model else "", self._version.product
+        if self._shadow is not None and (product in ("", of) or is_kind_of(product, of)):
             self._shadow.offer(record)
 
     def close(self) -> None:

@@ -83,13 +83,20 @@ def encode(
     files = {NETWORK: network, ARRAYS: pack_arrays(arrays)}
     for entry, part in zip(manifest.golden, golden, strict=True):
         files[entry.picture] = cv2.imencode(".png", part.frame.pixels)[1].tobytes()
-    entries = tuple(FileEntry(name=name, size=len(content), sha256=_digest(content)) for name, content in files.items())
+    entries = tuple(
+        FileEntry(name=name, size=len(content), sha256=digest_of(content)) for name, content in files.items()
+    )
     listed = (manifest.model_copy(update={"files": entries}).model_dump_json(indent=1) + "\n").encode()
-    return pack({MANIFEST: listed, MANIFEST_DIGEST: _digest(listed).encode(), **files})
+    return pack({MANIFEST: listed, MANIFEST_DIGEST: digest_of(listed).encode(), **files})
 
 
-def decode(raw: bytes, *, signed_manifest: bytes | None = None) -> Bundle:
-    """The bundle in an archive's bytes. Raises BundleError, in one sentence, for anything that is not exactly one.
+def decode(raw: bytes) -> Bundle:
+    """The bundle of one kind in an archive's bytes. Raises BundleError for anything that is not exactly one."""
+    return bundle_of(opened(raw), sha256=digest_of(raw))
+
+
+def opened(raw: bytes, *, signed_manifest: bytes | None = None) -> dict[str, bytes]:
+    """The files of an archive whose manifest is whole. Raises BundleError, in one sentence, for anything else.
 
     signed_manifest: the manifest must be these bytes.
     """
@@ -103,14 +110,29 @@ def decode(raw: bytes, *, signed_manifest: bytes | None = None) -> Bundle:
         raise BundleError(f"this is no model bundle: it holds no {MANIFEST}")
     if signed_manifest not in (None, files[MANIFEST]):
         raise BundleError(f"{MANIFEST} is not the one that was signed: push the bundle again")
-    if files.get(MANIFEST_DIGEST) not in (None, _digest(files[MANIFEST]).encode()):
+    if files.get(MANIFEST_DIGEST) not in (None, digest_of(files[MANIFEST]).encode()):
         raise BundleError(f"{MANIFEST} is damaged: push the bundle again")
+    return files
+
+
+def bundle_of(files: dict[str, bytes], *, sha256: str) -> Bundle:
+    """The bundle of one kind in the files of its archive. Raises BundleError if they are anything else."""
     manifest = parse_manifest(files[MANIFEST])
     _check_files(manifest, files)
     try:
-        return _assembled(manifest, files, _digest(raw))
+        return _assembled(manifest, files, sha256)
     except (ValueError, PictureError) as error:
         raise BundleError(f"the bundle's parts do not fit together: {error}") from error
+
+
+def expanded_bytes(manifest: Manifest) -> int:
+    """How much memory a bundle's arrays take."""
+    return sum(math.prod(shape) * np.dtype(kind).itemsize for shape, kind in _forms(manifest).values())
+
+
+def digest_of(content: bytes) -> str:
+    """SHA-256, in hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def map_digest(bundle: Bundle) -> str:
@@ -130,7 +152,7 @@ def _names(kind: type[References | CellFunction]) -> tuple[str, ...]:
 def _check_files(manifest: Manifest, files: dict[str, bytes]) -> None:
     """Raise BundleError unless exactly the files are there that a bundle has, as the manifest describes them."""
     for entry in manifest.files:
-        if _digest(files.get(entry.name, b"")) != entry.sha256 or entry.name not in files:
+        if digest_of(files.get(entry.name, b"")) != entry.sha256 or entry.name not in files:
             raise BundleError(f"{entry.name} is damaged or missing: push the bundle again")
     names = [NETWORK, ARRAYS, *(entry.picture for entry in manifest.golden)]
     listed = [(entry.name, entry.size) for entry in manifest.files]
@@ -139,11 +161,10 @@ def _check_files(manifest: Manifest, files: dict[str, bytes]) -> None:
 
 
 def _assembled(manifest: Manifest, files: dict[str, bytes], digest: str) -> Bundle:
-    expected = _forms(manifest)
-    expanded = sum(math.prod(shape) * np.dtype(kind).itemsize for shape, kind in expected.values())
+    expanded = expanded_bytes(manifest)
     if expanded > LARGEST_ARRAYS_BYTES:
         raise ValueError(f"the arrays have {expanded} bytes, more than {LARGEST_ARRAYS_BYTES}")
-    arrays = unpack_arrays(files[ARRAYS], expected)
+    arrays = unpack_arrays(files[ARRAYS], _forms(manifest))
     for name in ("scale", "deviation"):
         if not (arrays[name] > 0).all():
             raise ValueError(f"{name} must be above 0")
@@ -213,7 +234,3 @@ def _picture(content: bytes, name: str, form: FrameFormat) -> Frame:
     if (frame.width, frame.height, frame.is_colour) != (form.width, form.height, form.is_colour):
         raise ValueError(f"{name} is not of the size and colour format that the model judges")
     return frame
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

@@ -6,6 +6,7 @@ Every fault is reported at once, each with its file and line. Relative paths are
 import difflib
 import os
 import re
+from itertools import permutations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -23,6 +24,7 @@ from edge.cameras import (
     VideoCamera,
 )
 from edge.errors import ConfigError
+from edge.kind_names import is_kind_of
 from edge.picture_policy import Pictures, Quota
 from edge.settings import Strict
 from edge.text_forms import IN_WORDS, NAME, PIECES, SHIFTS
@@ -143,7 +145,9 @@ class StationConfig(Strict):
     programs: dict[Number, Product] = Field(
         default={}, max_length=16, description="products of the kinds of parts that are inspected here, by number"
     )
-    program_lines: ProgramLines | None = Field(default=None, description="GPIO lines that show each part's program")
+    program_lines: ProgramLines | None = Field(
+        default=None, description="GPIO lines that show the number of each part's kind"
+    )
     data: PathText = Field(description="folder for records and pictures; made if it is not there")
     deadline_ms: float = Field(default=500.0, ge=5, le=60_000, description="from trigger to outputs; later is FAULT")
     faults_until_halt: int = Field(default=5, ge=1, le=1000, description="in a row; then somebody must reset")
@@ -187,12 +191,13 @@ class StationConfig(Strict):
             raise Contradiction(("programs",), f"they need 'bundle: {INSTALLED}'")
         if len(set(self.programs.values())) < len(self.programs):
             raise Contradiction(("programs",), "one product is there twice")
+        for one, other in permutations(self.programs.values(), 2):
+            if is_kind_of(one, other):
+                raise Contradiction(("programs",), f"'{one}' would be taken for a kind of '{other}'; name it otherwise")
         lines = self.program_lines
         if lines is None:
             return
-        if not self.programs:
-            raise Contradiction(("program_lines",), "there are no programs to choose: write 'programs:'")
-        if max(self.programs) >= 1 << len(lines.names):
+        if self.programs and max(self.programs) >= 1 << len(lines.names):
             words = f"{len(lines.names)} lines cannot show program {max(self.programs)}"
             raise Contradiction(("program_lines", "lines"), words)
         trigger, outputs = self.trigger, self.outputs

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from edge.record import ModelName
-from edge.state import Check, Phase, State
+from edge.state import NO_CHOICE, Check, Chosen, Phase, State
 
 FILE_NAME = "heartbeat.json"
 INTERVAL_S = 0.5
@@ -23,7 +23,10 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beat:
-    """beat_ns: when this was written; line_ns: when the line's loop last came round; both monotonic, of one boot."""
+    """beat_ns: when this was written; line_ns: when the line's loop last came round; both monotonic, of one boot.
+
+    program: which one judges, where there is a choice. kinds: of a model of several, in the order of their numbers.
+    """
 
     station: str
     phase: str
@@ -38,6 +41,7 @@ class Beat:
     model_sha256: str = ""
     check: Check | None = None
     program: int | None = None
+    kinds: tuple[str, ...] = ()
 
     def is_alive(self, *, now_ns: int, stale_ms: float) -> bool:
         """False if the core is gone, or its line's loop hangs for longer than a part may take."""
@@ -51,11 +55,16 @@ class Heartbeat:
     """Writes what the line last said of itself, in a thread of its own, from `start` to `close`."""
 
     def __init__(
-        self, folder: Path, *, station: str, deadline_ms: float, model: ModelName | None, program: int | None = None
+        self,
+        folder: Path,
+        *,
+        station: str,
+        deadline_ms: float,
+        model: ModelName | None,
+        programs: Chosen = NO_CHOICE,
     ) -> None:
-        """program: which one judges, on a station with several."""
         self._path = folder / FILE_NAME
-        self._station, self._deadline_ms, self._model, self._program = station, deadline_ms, model, program
+        self._station, self._deadline_ms, self._model, self._programs = station, deadline_ms, model, programs
         self._state = State(phase=Phase.PREOPERATIONAL, why="starting", sequence=0)
         self._line_ns = time.monotonic_ns()
         self._ending, self._news = threading.Event(), threading.Event()
@@ -72,9 +81,9 @@ class Heartbeat:
         if is_news:
             self._news.set()
 
-    def use(self, model: ModelName | None, *, program: int | None = None) -> None:
+    def use(self, model: ModelName | None, *, programs: Chosen = NO_CHOICE) -> None:
         """Another model judges from now on."""
-        self._model, self._program = model, program
+        self._model, self._programs = model, programs
         self._news.set()
 
     def close(self) -> None:
@@ -109,7 +118,8 @@ class Heartbeat:
             model_serial=model.serial if model else None,
             model_sha256=model.sha256 if model else "",
             check=_short(state.check),
-            program=self._program,
+            program=self._programs.number,
+            kinds=self._programs.kinds,
         )
         content = json.dumps(asdict(beat), ensure_ascii=False).encode()[:SIZE_BYTES].ljust(SIZE_BYTES)
         try:
@@ -132,7 +142,8 @@ def read_beat(folder: Path) -> Beat | None:
     try:
         found = json.loads((folder / FILE_NAME).read_bytes())
         check = found.pop("check", None)
-        return Beat(**found, check=Check(**check) if check else None)
+        kinds = tuple(found.pop("kinds", ()))
+        return Beat(**found, kinds=kinds, check=Check(**check) if check else None)
     except (OSError, ValueError, TypeError):
         return None
 

@@ -9,15 +9,17 @@ from edge.errors import BundleError
 from edge.quality import QualityLimits
 from edge.scoring import Metric
 from edge.settings import MapSettings, Share, Strict
+from edge.text_forms import DIGEST, FILE, GOLDEN, IN_WORDS
 from edge.verdict import Outcome
 
 FORMAT_VERSION = 4  # refused if newer; older formats are read by the version that wrote them
+JOINED_VERSION = 5  # of a bundle of several kinds (`joined.py`)
 LARGEST_BUNDLE_BYTES = 128 * 2**20
 LARGEST_MANIFEST_BYTES = 2**20
 MOST_GOLDEN_PIXELS = 100_000_000  # of all golden pictures together
 MANIFEST = "manifest.json"
 
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Digest = Annotated[str, Field(pattern=DIGEST)]
 Label = Annotated[str, Field(min_length=1, max_length=64)]
 LimitRule = Literal["split", "ranked", "with_margin"]
 
@@ -25,7 +27,7 @@ LimitRule = Literal["split", "ranked", "with_margin"]
 class FileEntry(Strict):
     """One file of the bundle."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_./-]{0,63}$")
+    name: str = Field(pattern=FILE)
     size: int = Field(ge=0, le=LARGEST_BUNDLE_BYTES)
     sha256: Digest
 
@@ -36,6 +38,9 @@ class FrameFormat(Strict):
     width: int = Field(ge=32, le=16384)
     height: int = Field(ge=32, le=16384)
     is_colour: bool
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height} pixels in {'colour' if self.is_colour else 'grey'}"
 
 
 class LimitRecord(Strict):
@@ -59,7 +64,7 @@ class LimitRecord(Strict):
 class GoldenResult(Strict):
     """What the device must find again for one picture of the bundle."""
 
-    picture: str = Field(pattern=r"^golden/[0-9]{1,3}\.png$")
+    picture: str = Field(pattern=GOLDEN)
     outcome: Outcome
     distance: float = Field(ge=0)
 
@@ -114,7 +119,17 @@ class Manifest(Strict):
 
 
 def parse_manifest(text: bytes) -> Manifest:
-    """The manifest in its JSON bytes. Raises BundleError for a newer format before looking at anything else."""
+    """The manifest of one kind in its JSON bytes. Raises BundleError for another format before it looks further."""
+    if format_of(text) == JOINED_VERSION:
+        raise BundleError("this bundle holds several kinds of parts, and one is wanted here: name the kind's own")
+    try:
+        return Manifest.model_validate_json(text)
+    except ValidationError as error:
+        raise what_is_wrong(error) from error
+
+
+def format_of(text: bytes) -> int:
+    """Which format a manifest says that it has. Raises BundleError for one that this version does not read."""
     if len(text) > LARGEST_MANIFEST_BYTES:
         raise BundleError(f"{MANIFEST} has {len(text)} bytes, more than {LARGEST_MANIFEST_BYTES}")
     try:
@@ -129,14 +144,23 @@ def parse_manifest(text: bytes) -> Manifest:
             f"bundle format {version} is older than this version reads ({FORMAT_VERSION}): "
             "fit the model again with this version of kensa"
         )
-    if version > FORMAT_VERSION:
+    if version not in (FORMAT_VERSION, JOINED_VERSION):
         raise BundleError(
-            f"bundle format {version} cannot be read, this version reads {FORMAT_VERSION}: "
+            f"bundle format {version} cannot be read, this version reads {FORMAT_VERSION} and {JOINED_VERSION}: "
             "update kensa on this device or export the model with the matching version"
         )
-    try:
-        return Manifest.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(step) for step in first["loc"])
-        raise BundleError(f"{MANIFEST}: {where + ': ' if where else ''}{first['msg']}") from error
+    return version
+
+
+def what_is_wrong(error: ValidationError) -> BundleError:
+    """The first fault of a manifest, as a sentence."""
+    first = error.errors()[0]
+    where = ".".join(str(step) for step in first["loc"])
+    match first["type"]:
+        case "string_pattern_mismatch":
+            words = f"{IN_WORDS.get(first['ctx']['pattern'], first['msg'])}; not {first['input']!r:.60}"
+        case "value_error":
+            words = str(first["ctx"]["error"])
+        case _:
+            words = first["msg"]
+    return BundleError(f"{MANIFEST}: {where + ': ' if where else ''}{words}")

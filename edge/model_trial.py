@@ -1,5 +1,6 @@
 """A new model on probation: counted part by part, beside the one before it, and sent back if it does badly."""
 
+import json
 import logging
 import sqlite3
 import threading
@@ -9,7 +10,7 @@ from concurrent.futures import Future
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from edge.armed import Armed
+from edge.armed import ANY, Armed, inspector_of
 from edge.attempt import attempt
 from edge.beside import Beside
 from edge.database import reading
@@ -17,7 +18,7 @@ from edge.errors import EdgeError, RecordError
 from edge.priority import go_last
 from edge.probation import NOT_ITS_OWN, Tally, Usual
 from edge.probation_counts import WhichTrial, read_tally, write_tally
-from edge.record import Record
+from edge.record import ModelName, Record
 from edge.shadow import Shadow
 from edge.slots import Book, Slots, Version
 from edge.verdict import Verdict
@@ -28,11 +29,12 @@ log = logging.getLogger(__name__)
 RETRY_S = 10.0
 KEEP_S = 5.0  # as much of the count may be lost at a power cut
 LOOKED_AT, LOOKED_BACK = 1000, 20_000  # parts of other models, among the last so many
+MODELS = "SELECT number, product, serial, sha256 FROM models"
 BEFORE = """
-    SELECT parts.reason, parts.outcome = 'FAULT' AS is_fault, parts.is_late FROM parts
-    LEFT JOIN models ON models.number = parts.model
-    WHERE parts.sequence > (SELECT coalesce(max(sequence), 0) FROM parts) - ? AND models.sha256 IS NOT ?
-    ORDER BY parts.sequence DESC LIMIT ?
+    SELECT reason, outcome = 'FAULT' AS is_fault, is_late FROM parts
+    WHERE sequence > (SELECT coalesce(max(sequence), 0) FROM parts) - ?
+        AND coalesce(model, 0) NOT IN (SELECT value FROM json_each(?))
+    ORDER BY sequence DESC LIMIT ?
 """
 
 
@@ -50,11 +52,13 @@ class Trial:
         usual: Usual,
         may_pass_more: bool,
         before: Armed,
+        kind: Callable[[], int],
         go_back: Callable[[Callable[[Book], Book]], object],
     ) -> None:
         """tally: what was counted before this start. before: the model to compare with and to return to.
 
-        go_back: changes the slots and the running model.
+        kind: the number of the kind that parts are restricted to now, 0 for none. go_back: changes the slots and the
+        running model.
         """
         self._slots, self._version, self._wanted, self._usual = slots, version, parts, usual
         self._which, self._may_pass_more = which, may_pass_more
@@ -63,18 +67,17 @@ class Trial:
         self._keeping, self._kept_s = Future[None](), -KEEP_S
         self._keeping.set_result(None)
         self._worker: Worker[None] = Worker(name="probation", begin=go_last)
-        self._shadow = Shadow(before.inspector, on_judged=self._compared) if before.inspector else None
+        self._shadow = Shadow(lambda: inspector_of(before, kind()), on_judged=self._compared)
         self._is_over, self._again_s = False, 0.0
 
     def see(self, record: Record) -> None:
         """A part was judged."""
-        if self._is_over or record.model is None or record.model.sha256 != self._version.sha256:
+        if self._is_over or record.model is None or not self._version.made(record.model):
             return
         with self._lock:
             if not self._tally.count(record.verdict):
                 return
-        if self._shadow is not None:
-            self._shadow.offer(record)
+        self._shadow.offer(record)
         self._decide()
 
     def told(self) -> dict[str, object]:
@@ -86,8 +89,7 @@ class Trial:
         """Count no more. May be called twice."""
         was_over, self._is_over = self._is_over, True
         self._worker.close()
-        if self._shadow is not None:
-            self._shadow.close()
+        self._shadow.close()
         if not was_over:
             attempt(self._keep)
 
@@ -146,25 +148,31 @@ def _keep(slots: Slots, step: Callable[[Book], Book]) -> None:
     slots.change(step)
 
 
-def usual_before(data: Path, model_sha256: str) -> Usual:
+def usual_before(data: Path, version: Version) -> Usual:
     """How parts fared with other models, lately."""
     try:
         with reading(data) as connection:
-            rows = connection.execute(BEFORE, (LOOKED_BACK, model_sha256, LOOKED_AT)).fetchall()
+            models = [(row["number"], ModelName(**{key: row[key] for key in ("product", "serial", "sha256")}))
+                      for row in connection.execute(MODELS)]  # fmt: skip
+            own = json.dumps([number for number, model in models if version.made(model)])
+            rows = connection.execute(BEFORE, (LOOKED_BACK, own, LOOKED_AT)).fetchall()
     except (RecordError, sqlite3.Error):
         return Usual()
-    own = [row for row in rows if row["reason"] not in {reason.value for reason in NOT_ITS_OWN}]
-    if not own:
+    counted = [row for row in rows if row["reason"] not in {reason.value for reason in NOT_ITS_OWN}]
+    if not counted:
         return Usual()
-    faults, late = (sum(row[name] for row in own) / len(own) for name in ("is_fault", "is_late"))
+    faults, late = (sum(row[name] for row in counted) / len(counted) for name in ("is_fault", "is_late"))
     return Usual(faults=faults, late=late)
 
 
 class TrialKeeper:
     """Begins a probation, or a shadow, where the slots speak of one: at the start and after each change."""
 
-    def __init__(self, slots: Slots, data: Path, *, arm: Callable[[Version], Armed]) -> None:
-        self._slots, self._data, self._arm = slots, data, arm
+    def __init__(
+        self, slots: Slots, data: Path, *, arm: Callable[[Version], Armed], kind: Callable[[], int] = lambda: ANY
+    ) -> None:
+        """kind: the number of the kind that a model of several is restricted to now, 0 for none."""
+        self._slots, self._data, self._arm, self._kind = slots, data, arm, kind
         self._trial: Trial | None = None
         self._beside: Beside | None = None
 
@@ -173,11 +181,12 @@ class TrialKeeper:
         self.close()
         book = self._slots.book
         if book.probation is None and book.is_shadowing and book.candidate is not None:
-            self._beside = Beside(self._slots, book.candidate, self._armed(book.candidate, "nothing judges beside"))
+            armed = self._armed(book.candidate, "nothing judges beside")
+            self._beside = Beside(self._slots, book.candidate, armed, kind=self._kind)
         if book.probation is None or book.current is None or book.previous is None:
             return
         before = self._armed(book.previous, "there is no way back from this model")
-        usual = usual_before(self._data, book.current.sha256)
+        usual = usual_before(self._data, book.current)
         which = WhichTrial(model=book.current.sha256, before=book.previous.sha256, began_ns=book.probation.began_ns)
         self._trial = Trial(
             self._slots,
@@ -188,6 +197,7 @@ class TrialKeeper:
             usual=usual,
             may_pass_more=book.probation.may_pass_more,
             before=before,
+            kind=self._kind,
             go_back=go_back,
         )
 

@@ -1,6 +1,7 @@
-"""Several kinds of parts on one station, by program number, each with a model of its own; one is chosen at a time.
+"""Several kinds of parts on one station, by program number: each with a model of its own, or the kinds of one model.
 
-Number 0 restricts to none: then the part's kind is found first (`kinds.py`). What was chosen holds over a restart.
+One is chosen at a time. Number 0 restricts to none: then the part's kind is found first (`kinds.py`). What was chosen
+holds over a restart.
 """
 
 import hashlib
@@ -11,18 +12,17 @@ from pathlib import Path
 
 from pydantic import Field
 
-from edge.armed import Armed
+from edge.armed import ANY, Armed, any_of
 from edge.control import Answer, SetUpCommand, SetUpCommands
 from edge.daemon import Daemon
 from edge.errors import BundleError, DeviceUnavailable, EdgeError, NotJudged
-from edge.kinds import AnyKind, Kind
 from edge.record import ModelName
 from edge.settings import Strict
+from edge.state import NO_CHOICE, Chosen
 from edge.verdict import Reason
 from edge.whole_files import write_whole
 
 FILE_NAME = "program.json"
-ANY = 0
 PATIENCE_S = 6.0
 
 
@@ -33,21 +33,40 @@ class ProgramWish(Strict):
 
 
 class Programs:
-    """The armed models of one station, and which of them judges."""
+    """The armed models of one station, and which of them judges; of a single model of several kinds, which kind."""
 
-    def __init__(self, armed: Mapping[int, Armed], *, number: int, why_not: str = "") -> None:
-        """armed: by number; {0: …} for a station with a single kind. why_not: nobody knows which was chosen."""
+    def __init__(
+        self, armed: Mapping[int, Armed], *, number: int, why_not: str = "", is_by_wires: bool = False
+    ) -> None:
+        """armed: by number; {0: …} for a station with a single model. why_not: nobody knows which was chosen.
+
+        is_by_wires: each part's own wires choose again.
+        """
         self._armed, self.number, self._why_not = dict(armed), number, why_not
+        self._is_by_wires = is_by_wires
 
     @property
     def numbers(self) -> list[int]:
         """What can be chosen."""
+        if ANY in self._armed:
+            return list(range(len(self._armed[ANY].kinds) + 1))
         return sorted({*self._armed, ANY} if len(self._armed) > 1 else self._armed)
 
     @property
+    def chosen(self) -> Chosen:
+        """What the page shows of it; a number that a single model does not have must be chosen anew."""
+        if ANY not in self._armed:
+            return Chosen(number=self.number)
+        kinds = tuple(kind.model.product.rpartition("/")[2] for kind in self._armed[ANY].kinds if kind.model)
+        return Chosen(number=self.number, kinds=kinds) if self.numbers != [self.number] else NO_CHOICE
+
+    @property
     def current(self) -> Armed:
-        """What judges now."""
-        return Armed(why_not=self._why_not) if self._why_not else self.of(self.number)
+        """What judges now, or why nothing does."""
+        try:
+            return Armed(why_not=self._why_not) if self._why_not else self.of(self.number)
+        except BundleError as error:  # another model has come, without the kind that was chosen
+            return Armed(why_not=f"{error}: choose one")
 
     def choose(self, number: int) -> Armed:
         """Have another one judge. Raises BundleError if there is none of this number."""
@@ -58,7 +77,9 @@ class Programs:
     def replace(self, number: int, armed: Armed) -> bool:
         """Another model for a number; whether that changes what judges now."""
         self._armed[number] = armed
-        return self.number in (number, ANY)
+        if self._is_by_wires and self.number not in self.numbers:
+            self.number = ANY
+        return number == ANY or self.number in (number, ANY)
 
     def check(self, number: int) -> None:
         """Raises BundleError if there is no program of this number."""
@@ -68,6 +89,9 @@ class Programs:
 
     def of(self, number: int) -> Armed:
         """The one of a number. Raises BundleError if there is none."""
+        if ANY in self._armed:
+            single = self._armed[ANY]
+            return single if single.model is None else single.of(number)  # without a model, its own reason
         self.check(number)
         return self._armed[number] if number in self._armed else self._any()
 
@@ -75,14 +99,11 @@ class Programs:
         for number, armed in sorted(self._armed.items()):
             if armed.why_not or armed.inspector is None or armed.model is None:
                 return Armed(why_not=f"program {number}: {armed.why_not or 'there is no model'}")
-        kinds = [
-            Kind(model=armed.model, inspect=armed.inspector.inspect)
-            for _, armed in sorted(self._armed.items())
-            if armed.inspector and armed.model
-        ]
-        digest = hashlib.sha256("".join(kind.model.sha256 for kind in kinds).encode()).hexdigest()
-        product = " or ".join(kind.model.product for kind in kinds)[:64]
-        return Armed(inspector=AnyKind(kinds), model=ModelName(product=product, serial=0, sha256=digest))
+        kinds = [kind for _, armed in sorted(self._armed.items()) for kind in armed.kinds or (armed,)]
+        names = [armed.model for _, armed in sorted(self._armed.items()) if armed.model]
+        digest = hashlib.sha256("".join(name.sha256 for name in names).encode()).hexdigest()
+        product = " or ".join(name.product for name in names)[:64]
+        return any_of(kinds, ModelName(product=product, serial=0, sha256=digest))
 
 
 class ProgramSwitch:

@@ -13,15 +13,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.bundle import Bundle
 from edge.child_process import python, run_to_end, trouble_of
 from edge.database import reading
 from edge.errors import BundleError, RecordError
+from edge.joined import Model
 from edge.slots import Slots, Version
 from edge.takt import StationRules
 from edge.trust import Trust, Vouched, read_raw, vouched
 
-TRY_TIMEOUT_S = 180.0  # of each model that is tried
+TRY_TIMEOUT_S = 180.0  # of each kind that is tried
 SPARE_BYTES = 64 * 2**20  # beyond what the model itself takes
 CAPTURES = "SELECT json_extract(stages_ms, '$.capture') AS ms FROM parts ORDER BY sequence DESC LIMIT 1000"
 
@@ -44,11 +44,12 @@ TryOut = Callable[[Path], Tried]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """A model that may be released."""
+    """A model that may be released. kinds: the names of several, in the order of their numbers; none for one."""
 
     version: Version
     signer: str
     tried: Tried
+    kinds: tuple[str, ...] = ()
 
 
 def receive(
@@ -61,7 +62,7 @@ def receive(
     with slots.locked("receive.lock"):
         raw = read_raw(path)
         found = vouched(raw, trust)
-        version = version_of(found.bundle)
+        version = version_of(found.model)
         check_fits(version, slots, product=product, may_be_older=may_be_older)
         _check_room(slots.folder, len(raw))
         staged = slots.stage(f"{version.serial}-{version.sha256}", raw)
@@ -71,13 +72,12 @@ def receive(
             slots.change(lambda book: book.offered(version, wall_ns=time.time_ns()))
         finally:
             staged.unlink(missing_ok=True)
-    return Received(version=version, signer=found.signer, tried=tried)
+    return Received(version=version, signer=found.signer, tried=tried, kinds=found.model.names)
 
 
-def version_of(bundle: Bundle) -> Version:
+def version_of(model: Model) -> Version:
     """What the slots say of a model."""
-    manifest = bundle.manifest
-    return Version(product=manifest.product, serial=manifest.serial, sha256=bundle.sha256)
+    return Version(product=model.product, serial=model.serial, sha256=model.sha256)
 
 
 def check_fits(version: Version, slots: Slots, *, product: str | None, may_be_older: bool) -> None:
@@ -101,15 +101,27 @@ def check_fits(version: Version, slots: Slots, *, product: str | None, may_be_ol
         )
 
 
-def try_in_child(staged: Path, *, trust: Trust, budget_ms: float, beside: Sequence[Path] = ()) -> Tried:
+def check_order(model: Model, current: Model) -> None:
+    """Raises BundleError where a program number of the current model would mean another kind: nobody would notice."""
+    for number, (old, new) in enumerate(zip(current.names, model.names, strict=False), start=1):
+        if old != new:
+            raise BundleError(
+                f"program {number} is '{old}' on this station and would be '{new}': join the kinds in the same order, "
+                "new ones last"
+            )
+
+
+def try_in_child(staged: Path, *, trust: Trust, budget_ms: float, kinds: int = 1, beside: Sequence[Path] = ()) -> Tried:
     """Have a process of its own read, arm and time the model. Raises BundleError if it fails, hangs or dies of it.
 
-    beside: the models of the other programs, which look at each part as well while no program is chosen.
+    kinds: how many look at a part. beside: the models of the other programs, which look at each part as well while no
+    program is chosen; their kinds count as well.
     """
     command = python("edge.commands.try_out", str(staged), str(trust.keys), f"{budget_ms:.3f}")
     command += ["--accept-unsigned"] if trust.accepts_unsigned else []
     command += ["--beside", *map(str, beside)] if beside else []
-    timeout_s = TRY_TIMEOUT_S * (1 + len(beside))
+    command += ["--kinds", str(kinds)]
+    timeout_s = TRY_TIMEOUT_S * kinds
     try:
         done = run_to_end(command, timeout_s=timeout_s)
     except subprocess.TimeoutExpired as error:
@@ -150,7 +162,7 @@ def read_version(slots: Slots, trust: Trust, version: Version) -> Vouched:
         found = vouched(read_raw(path), trust)
     except BundleError as error:
         raise BundleError(f"{version}: {error}") from error
-    if version_of(found.bundle) != version:
+    if version_of(found.model) != version:
         raise BundleError(f"{path}: this is not {version}")
     return found
 

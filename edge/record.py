@@ -8,7 +8,7 @@ from edge.verdict import Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelName:
-    """Which model judged.
+    """Which model judged, and of a model of several kinds which kind, as soon as that is known: PRODUCT/KIND.
 
     sha256: digest of its archive. map_sha256: digest of all that makes its maps, "" where nobody knows: maps of models
     with the same one can be compared. calibrated_limit: the limit before anybody moved it.

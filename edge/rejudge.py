@@ -20,6 +20,7 @@ from edge.frame import Frame
 from edge.grain import Grain, grain_of, with_grain
 from edge.inspection import Inspector
 from edge.interfaces import EmbedsMany
+from edge.kind_names import kind_product
 from edge.pictures import decode_picture, read_picture
 from edge.record import ModelName
 from edge.truth import truths
@@ -28,11 +29,12 @@ from edge.verdict import Reason, Verdict
 PARTS_AT_ONCE = 1024
 PASSED = "OK"  # as the records have it
 PARTS = f"""
-    SELECT parts.sequence, triggered_ns, outcome, margin, models.sha256, models.map_sha256,
+    SELECT parts.sequence, triggered_ns, outcome, margin, models.product, models.sha256, models.map_sha256,
         map_rows, map_columns, levels
     FROM parts LEFT JOIN models ON models.number = parts.model LEFT JOIN maps USING (sequence)
-    WHERE parts.sequence BETWEEN ? AND ? AND (? = '' OR models.product = ?) AND reason != '{Reason.TEST_PIECE}'
-    ORDER BY parts.sequence LIMIT ?
+    WHERE parts.sequence BETWEEN :first AND :last AND reason != '{Reason.TEST_PIECE}'
+        AND (:product = '' OR models.product = :product OR substr(models.product, 1, length(:any_kind)) = :any_kind)
+    ORDER BY parts.sequence LIMIT :most
 """
 PICTURES = """
     SELECT jpeg, (SELECT path FROM pictures WHERE sequence = :sequence) AS path
@@ -47,6 +49,7 @@ class Used(StrEnum):
     WORKING_PICTURE = "working picture"
     WHOLE_PICTURE = "whole picture"
     FRAME = "the frame itself"
+    NO_KIND = "left out: judged by a model of none of these kinds"
     NOTHING = "nothing is stored that could be judged"
 
 
@@ -116,32 +119,16 @@ class Summary:
         self.mistakes.count(part)
 
 
-class Rejudge:
-    """One model over the records of one data folder, which are only read, a thousand parts at a time."""
+class Again:
+    """The model of one kind, as it judges again what is stored in one data folder."""
 
-    def __init__(
-        self, folder: Path, *, inspector: Inspector, embedder: EmbedsMany, model: ModelName, product: str = ""
-    ) -> None:
-        """inspector, embedder, model: of one bundle. product: only parts that a model of it has judged; "": all."""
-        self._folder, self._inspector, self._embedder, self._model = folder, inspector, embedder, model
+    def __init__(self, folder: Path, *, inspector: Inspector, embedder: EmbedsMany, model: ModelName) -> None:
+        """inspector, embedder, model: of one bundle."""
+        self._folder, self._inspector, self._embedder, self.model = folder, inspector, embedder, model
         self._grain: Grain | None = None
-        self._product = product
 
-    def parts(self, *, first: int, last: int, tick: Callable[[int], None] = lambda _: None) -> Iterator[Judged]:
-        """Every part recorded from one number to another. tick: told each number that was reached.
-
-        Raises RecordError if the records cannot be read, ModelError if the network fails.
-        """
-        while first <= last:
-            with reading(self._folder) as connection:
-                rows = connection.execute(PARTS, (first, last, self._product, self._product, PARTS_AT_ONCE)).fetchall()
-            if not rows:
-                return
-            yield from self._judge(rows)
-            first = int(rows[-1]["sequence"]) + 1
-            tick(first)
-
-    def _judge(self, rows: Sequence[sqlite3.Row]) -> list[Judged]:
+    def verdicts(self, rows: Sequence[sqlite3.Row]) -> dict[int, tuple[Used, Verdict | None]]:
+        """Of each part, and what it was judged from; None where it could not be."""
         verdicts: dict[int, tuple[Used, Verdict | None]] = {}
         with_map = [row for row in rows if self._is_same_map(row)]
         for cells in {(row["map_rows"], row["map_columns"]) for row in with_map}:
@@ -150,13 +137,11 @@ class Rejudge:
             found = self._inspector.judge_maps(maps, self._embedder)
             verdicts |= {row["sequence"]: (Used.MAP, one) for row, one in zip(chosen, found, strict=True)}
         left = [row["sequence"] for row in rows if row["sequence"] not in verdicts]
-        verdicts |= self._from_pictures(left)
-        known = truths(self._folder, [(row["sequence"], row["triggered_ns"]) for row in rows])
-        return [_judged(row, *verdicts[row["sequence"]], known.get(row["sequence"], "")) for row in rows]
+        return verdicts | self._from_pictures(left)
 
     def _is_same_map(self, row: sqlite3.Row) -> bool:
-        is_same_model = row["sha256"] == self._model.sha256
-        return row["levels"] is not None and (is_same_model or row["map_sha256"] == self._model.map_sha256 != "")
+        is_same_model = row["sha256"] == self.model.sha256
+        return row["levels"] is not None and (is_same_model or row["map_sha256"] == self.model.map_sha256 != "")
 
     def _from_pictures(self, sequences: list[int]) -> dict[int, tuple[Used, Verdict | None]]:
         found: dict[int, tuple[Used, Verdict | None]] = {}
@@ -184,6 +169,43 @@ class Rejudge:
         if self._grain is None:
             self._grain = grain_of(self._inspector)
         return self._grain
+
+
+class Rejudge:
+    """One model over the records of one data folder, which are only read, a thousand parts at a time.
+
+    Of a model of several kinds, each judges the parts that a kind of its name has judged: the map and the working
+    picture were made for that kind, so that no other could tell from them whether it is nearer.
+    """
+
+    def __init__(self, folder: Path, kinds: Sequence[Again], *, product: str = "") -> None:
+        """kinds: one, or those of a model of several. product: only parts that a model of it has judged; "": all."""
+        self._folder, self._kinds, self._product = folder, kinds, product
+
+    def parts(self, *, first: int, last: int, tick: Callable[[int], None] = lambda _: None) -> Iterator[Judged]:
+        """Every part recorded from one number to another. tick: told each number that was reached.
+
+        Raises RecordError if the records cannot be read, ModelError if the network fails.
+        """
+        while first <= last:
+            wanted = {"first": first, "last": last, "most": PARTS_AT_ONCE}
+            of = {"product": self._product, "any_kind": kind_product(self._product, "")}
+            with reading(self._folder) as connection:
+                rows = connection.execute(PARTS, wanted | of).fetchall()
+            if not rows:
+                return
+            yield from self._judge(rows)
+            first = int(rows[-1]["sequence"]) + 1
+            tick(first)
+
+    def _judge(self, rows: Sequence[sqlite3.Row]) -> list[Judged]:
+        verdicts: dict[int, tuple[Used, Verdict | None]] = {}
+        for kind in self._kinds:
+            is_only = len(self._kinds) == 1
+            verdicts |= kind.verdicts([row for row in rows if is_only or row["product"] == kind.model.product])
+        known = truths(self._folder, [(row["sequence"], row["triggered_ns"]) for row in rows])
+        none = Used.NO_KIND, None
+        return [_judged(row, *verdicts.get(row["sequence"], none), known.get(row["sequence"], "")) for row in rows]
 
 
 def _judged(row: sqlite3.Row, used: Used, verdict: Verdict | None, truth: str) -> Judged:

@@ -114,7 +114,10 @@ class Bench:
         """Where the limit is, after moving it if that was asked for: on the disk first, then for the next part."""
         manifest, inspector, model = self._armed.manifest, self._armed.inspector, self._armed.model
         if manifest is None or model is None or not isinstance(inspector, Inspector):
-            raise DeviceUnavailable("there is no valid model, or each of several kinds has its own: no limit to move")
+            raise DeviceUnavailable(
+                "there is no valid model, or each of several kinds has its own limit: choose one of the kinds first "
+                "(`edge tell program NUMBER`)"
+            )
         calibrated = manifest.limit.calibrated
         if wish.limit is not None or wish.is_calibrated:
             limit = calibrated if wish.limit is None else wish.limit

@@ -13,7 +13,9 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from edge.errors import BundleError
+from edge.kind_names import is_kind_of
 from edge.manifest import Digest
+from edge.record import ModelName
 from edge.settings import Strict
 from edge.whole_files import UNFINISHED, sync_folder, write_whole
 
@@ -30,6 +32,11 @@ class Version(Strict):
     product: str
     serial: int = Field(ge=0)
     sha256: Digest
+
+    def made(self, model: ModelName) -> bool:
+        """True for what this model is called where it has judged: of several kinds, each has a name of its own."""
+        is_kind = model.serial == self.serial and is_kind_of(model.product, self.product)
+        return model.sha256 == self.sha256 or is_kind
 
     def __str__(self) -> str:
         return f"{self.product}, serial {self.serial}, {self.sha256[:12]}"

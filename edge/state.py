@@ -43,3 +43,17 @@ class State:
     sequence: int
     busy_triggers: int = 0
     check: Check | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """Which program judges. number: None where there is nothing to choose.
+
+    kinds: of a single model of several kinds, in the order of their numbers from 1 on.
+    """
+
+    number: int | None = None
+    kinds: tuple[str, ...] = ()
+
+
+NO_CHOICE = Chosen()

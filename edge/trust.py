@@ -9,8 +9,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from edge.bundle import Bundle, decode
 from edge.errors import BundleError
+from edge.joined import Model, decode_model
 from edge.manifest import LARGEST_BUNDLE_BYTES
 from edge.seal import SEAL_BYTES, Keys, is_sealed, verify
 
@@ -32,7 +32,7 @@ class Trust:
 class Vouched:
     """A model and who vouches for it: the name of a key, "" where nobody does and nobody is asked for."""
 
-    bundle: Bundle
+    model: Model
     signer: str
 
 
@@ -73,9 +73,9 @@ def read_raw(path: Path) -> bytes:
 def vouched(raw: bytes, trust: Trust) -> Vouched:
     """The model in these bytes, the signature first. Raises BundleError for anything else."""
     if not is_sealed(raw) and trust.accepts_unsigned:
-        return Vouched(bundle=decode(raw), signer="")
+        return Vouched(model=decode_model(raw), signer="")
     signer, manifest = verify(raw, read_keys(trust.keys))
-    return Vouched(bundle=decode(raw[SEAL_BYTES:], signed_manifest=manifest), signer=signer)
+    return Vouched(model=decode_model(raw[SEAL_BYTES:], signed_manifest=manifest), signer=signer)
 
 
 def read_vouched(path: Path, trust: Trust) -> Vouched:

@@ -61,6 +61,22 @@ def small_model() -> "Small":
 
 
 @pytest.fixture(scope="session")
+def mirrored_model() -> "Small":
+    """The model of another kind."""
+    from tests.small_model import MIRRORED, build_small_model, small_mirrored
+
+    return build_small_model(small_mirrored, product=MIRRORED)
+
+
+@pytest.fixture(scope="session")
+def joined_model(small_model: "Small", mirrored_model: "Small") -> bytes:
+    """Both kinds in one bundle: `left` is the small model, `right` the mirrored one."""
+    from tests.joining import joined_of
+
+    return joined_of(small_model, mirrored_model)
+
+
+@pytest.fixture(scope="session")
 def small_bundle(small_model: "Small") -> Bundle:
     return small_model.bundle
 

@@ -22,7 +22,14 @@ from edge.archive import BLOCK, MOST_FILES, pack, pack_arrays, unpack, unpack_ar
 from edge.bundle import ARRAYS, MANIFEST_DIGEST, NETWORK, Bundle, decode, encode
 from edge.drivers import open_embedder
 from edge.errors import BundleError
-from edge.manifest import FORMAT_VERSION, LARGEST_BUNDLE_BYTES, LARGEST_MANIFEST_BYTES, MANIFEST, parse_manifest
+from edge.manifest import (
+    FORMAT_VERSION,
+    JOINED_VERSION,
+    LARGEST_BUNDLE_BYTES,
+    LARGEST_MANIFEST_BYTES,
+    MANIFEST,
+    parse_manifest,
+)
 from edge.model_store import arm
 from edge.scoring import Metric
 from tests.small_model import Small
@@ -360,14 +367,15 @@ def test_a_bundle_without_manifest_or_digest_is_refused(small_model: Small) -> N
     assert_refused(pack({**files, MANIFEST_DIGEST: b"0" * 64}), "manifest.json is damaged")
 
 
-@pytest.mark.parametrize("version", [FORMAT_VERSION + 1, 17, str(FORMAT_VERSION + 1), 10**300])
+@pytest.mark.parametrize("version", [JOINED_VERSION + 1, 17, str(JOINED_VERSION + 1), 10**300])
 def test_a_newer_format_says_in_one_sentence_to_update(small_model: Small, version: object) -> None:
     values = json.loads(unpack(small_model.raw)[MANIFEST])
     with_news = {"format_version": version, "signature": "unheard of", "frame": values["frame"]}
     for raw in (sealed(unpack(small_model.raw), manifest=with_news), pack({MANIFEST: json.dumps(with_news).encode()})):
         assert_refused(
             raw,
-            f"bundle format {version} cannot be read, this version reads {FORMAT_VERSION}: update kensa on this device",
+            f"bundle format {version} cannot be read, this version reads {FORMAT_VERSION} and {JOINED_VERSION}: "
+            "update kensa on this device",
         )
 
 

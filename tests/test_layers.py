@@ -22,6 +22,7 @@ VALUES = [
     "state",
     "yaml_lines",
     "text_forms",
+    "kind_names",
     "wiring",
     "cameras",
     "config",
@@ -31,7 +32,7 @@ VALUES = [
 ]
 RULES = [
     *("alignment", "archive", "bundle", "camera_event", "cell_statistics", "channels", "control_charts", "inspection"),
-    *("judge", "kinds", "manifest", "network_form", "seal", "probation"),
+    *("joined", "judge", "kinds", "manifest", "network_form", "seal", "probation"),
     *("placing", "plane_cells", "pose", "pose_search", "pose_trimmed", "preprocess", "quality", "scoring", "variables"),
 ]
 INTERFACES = ["interfaces", "priority"]

@@ -178,12 +178,13 @@ def test_a_model_that_does_as_well_stays(tmp_path: Path, small_model: Small) -> 
 def test_what_was_usual_before_counts(tmp_path: Path, small_model: Small) -> None:
     from edge.model_trial import usual_before
 
-    assert usual_before(tmp_path / "none", "ab" * 32) == Usual()
+    own, other = (Version(product="test", serial=serial, sha256=sha * 32) for serial, sha in ((1, "ab"), (2, "ff")))
+    assert usual_before(tmp_path / "none", own) == Usual()
     number = write(tmp_path / "data", production(until_s=1_780_000_000, days=1))
-    usual = usual_before(tmp_path / "data", "ff" * 32)
+    usual = usual_before(tmp_path / "data", other)
     assert number > 100
     assert 0 < usual.faults < 0.02  # of which this production has one in two hundred
-    assert usual_before(tmp_path / "data", "ab" * 32) == Usual()  # all of it by the model itself
+    assert usual_before(tmp_path / "data", own) == Usual()  # all of it by the model itself
 
 
 # A model that keeps the core from starting.

@@ -38,7 +38,7 @@ from tests.contracts.conftest import fake_board as fake_board
 from tests.gpio_boards import FakeBoard
 from tests.sealing import changed, needs_root, sealed
 from tests.sites import ENGINEER, OPERATOR, Client, served, with_accounts
-from tests.small_model import MIRRORED, PRODUCT, Small, build_small_model, small_mirrored, spoilt
+from tests.small_model import MIRRORED, PRODUCT, Small, spoilt
 from tests.stationed import send, station_in
 from tests.stations import Bench, FakeInspector, until
 from tests.test_model_switch import rows
@@ -148,8 +148,8 @@ def test_what_was_chosen_is_kept_and_what_cannot_be_read_is_said(tmp_path: Path)
         ("programs: {0: a}", "should be a valid integer, not '0'"),
         ("programs: {256: a}", "less than or equal to 255"),
         ("programs: {1: a, 2: a}", "one product is there twice"),
+        ("programs: {1: a/b, 2: a}", "'a/b' would be taken for a kind of 'a'"),
         ("programs: {x: a}", "valid integer"),
-        ("program_lines: {lines: GPIO5}", "there are no programs"),
         ("programs: {1: a, 4: b}\nprogram_lines: {lines: GPIO5 GPIO6}", "2 lines cannot show program 4"),
         ("programs: {1: a}\nprogram_lines: {lines: GPIO5 GPIO5}", "for itself alone"),
         ("programs: {1: a}\nprogram_lines: {line: GPIO5}", "did you mean lines?"),
@@ -247,10 +247,10 @@ def test_at_trigger_a_number_without_a_program_is_said_so() -> None:
 # The whole station.
 
 
-@pytest.fixture(scope="module")
-def mirrored() -> Small:
+@pytest.fixture
+def mirrored(mirrored_model: Small) -> Small:
     """The model of the other kind."""
-    return build_small_model(small_mirrored, product=MIRRORED)
+    return mirrored_model
 
 
 @pytest.fixture

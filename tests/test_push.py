@@ -166,6 +166,16 @@ def test_push_installs_and_says_what_the_station_measured(tmp_path: Path, small_
 
 @needs_sshd
 @needs_root
+def test_several_kinds_come_with_one_push(tmp_path: Path, small_model: Small, joined_model: bytes, server: str) -> None:
+    config = station_in(tmp_path, small_model)
+    found = push(sealed(joined_model), "127.0.0.1", line(server, tmp_path, is_activated=True))
+    assert found.is_done, found.words
+    assert found.words == "both connectors, serial 7, activated"
+    assert [path.name for path in Path(config.data).glob("models/versions/*")] == [f"7-{digest(joined_model)}.model"]
+
+
+@needs_sshd
+@needs_root
 def test_push_that_breaks_off_half_way_goes_on_from_there(tmp_path: Path, small_model: Small) -> None:
     station_in(tmp_path, small_model)
     raw = sealed(small_model.raw) + os.urandom(40 * PIECE_BYTES)  # no model, and large enough to break

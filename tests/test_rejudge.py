@@ -23,7 +23,7 @@ from edge.picture_store import WORKING_QUALITY, jpeg_of
 from edge.pictures import decode_picture
 from edge.record import ModelName, Record
 from edge.recorder import Recorder
-from edge.rejudge import Judged, Rejudge, Summary, Used
+from edge.rejudge import Again, Judged, Rejudge, Summary, Used
 from edge.verdict import Outcome, Reason, Verdict, fault
 from tests.small_model import Small, small_frame, spoilt
 
@@ -70,7 +70,8 @@ def recorded(folder: Path, production: list[Inspection], model: ModelName) -> No
 
 def rejudged(folder: Path, bundle: Bundle) -> list[Judged]:
     embedder = OnnxEmbedder(bundle.network, cells=bundle.manifest.map.grid.cells)
-    again = Rejudge(folder, inspector=Inspector(bundle, embedder), embedder=embedder, model=name_of(bundle))
+    kind = Again(folder, inspector=Inspector(bundle, embedder), embedder=embedder, model=name_of(bundle))
+    again = Rejudge(folder, [kind])
     return list(again.parts(first=1, last=1000))
 
 
@@ -148,7 +149,8 @@ def test_maps_of_a_model_whose_maps_nobody_knows_are_not_compared(
     recorded(tmp_path, production, ModelName(product="old", serial=1, sha256="aa" * 32))
     embedder = OnnxEmbedder(small_bundle.network, cells=small_bundle.manifest.map.grid.cells)
     nameless = replace(name_of(small_bundle), map_sha256="")
-    again = Rejudge(tmp_path, inspector=Inspector(small_bundle, embedder), embedder=embedder, model=nameless)
+    kind = Again(tmp_path, inspector=Inspector(small_bundle, embedder), embedder=embedder, model=nameless)
+    again = Rejudge(tmp_path, [kind])
     assert {part.used for part in again.parts(first=1, last=PARTS)} == {Used.WORKING_PICTURE}
 
 

@@ -39,7 +39,7 @@ def test_key_is_made_and_signs_and_the_station_accepts(
     assert "serial 7" in capsys.readouterr().out
     found = read_vouched(tmp_path / "run" / "bundle.signed", Trust(keys=tmp_path / "keys"))
     assert found.signer == "anna"
-    assert found.bundle.sha256 == read_bundle(model).sha256
+    assert found.model.sha256 == read_bundle(model).sha256
 
 
 def test_wrong_password_signs_nothing(

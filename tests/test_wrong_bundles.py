@@ -7,7 +7,7 @@ import pytest
 
 from edge.__main__ import main as edge_main
 from edge.archive import pack, unpack
-from edge.manifest import FORMAT_VERSION
+from edge.manifest import FORMAT_VERSION, JOINED_VERSION
 from training.__main__ import main as training_main
 
 
@@ -51,14 +51,14 @@ def test_newer_bundle_says_to_update(
 ) -> None:
     files = unpack(demo_bundle_path.read_bytes())
     manifest = files["manifest.json"].replace(
-        b'"format_version": %d' % FORMAT_VERSION, b'"format_version": %d' % (FORMAT_VERSION + 1)
+        b'"format_version": %d' % FORMAT_VERSION, b'"format_version": %d' % (JOINED_VERSION + 1)
     )
     assert manifest != files["manifest.json"]
     bundle = tmp_path / "bundle"
     bundle.write_bytes(pack({"manifest.json": manifest}))
     code, message = run(command, bundle, tmp_path, capsys)
     assert code == 1
-    assert f"bundle format {FORMAT_VERSION + 1} cannot be read" in message
+    assert f"bundle format {JOINED_VERSION + 1} cannot be read" in message
     assert "update kensa" in message
 
 

@@ -8,7 +8,7 @@ from edge.errors import EdgeError
 
 COMMANDS = (
     *("fit", "evaluate", "compare", "study", "connector", "mnist"),
-    *("keygen", "sign", "push", "collect", "corrected"),
+    *("join", "keygen", "sign", "push", "collect", "corrected"),
 )
 
 

@@ -60,7 +60,8 @@ def assemble(
     error: the station stays up without READY and says why.
     """
     clock, folder = SystemClock(), Path(config.data)
-    programs, keepers = load_programs(config), keepers_of(config)
+    programs = load_programs(config)
+    keepers = keepers_of(config, programs)
     armed = programs.current
     with ExitStack() as stack:
         for keeper in keepers.values():
@@ -99,7 +100,7 @@ def assemble(
             station=config.station,
             deadline_ms=config.deadline_ms,
             model=armed.model,
-            program=programs.number if config.programs else None,
+            programs=programs.chosen,
         )
         stack.callback(heartbeat.close)
         daemon = Daemon(
@@ -128,13 +129,13 @@ def assemble(
 
         def use(armed: Armed) -> None:
             bench.use(armed)
-            heartbeat.use(armed.model, program=programs.number if config.programs else None)
+            heartbeat.use(armed.model, programs=programs.chosen)
 
         lines = stack.enter_context(open_program_lines(config.program_lines)) if config.program_lines else None
         chooser = ProgramSwitch(daemon, programs, use=use, data=folder, read_lines=lines.read if lines else None)
         models = model_commands(config, keepers, daemon, programs, use) if config.bundle == INSTALLED else {}
         commands = _with_clock(commands, recorder)
-        rest = {**bench.commands(), **models, **(chooser.commands() if config.programs else {})}
+        rest = {**bench.commands(), **models, **chooser.commands()}
         stack.enter_context(Control(config.control_path, {**commands, **rest}))
         yield Appliance(daemon=daemon, station=station, camera=camera, outputs=outputs, recorder=recorder)
     if config.bundle == INSTALLED:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from edge.bundle import Bundle
 from edge.commands.bench_load import check_folder, load
 from edge.commands.bench_machine import conditions, machine
 from edge.commands.bench_programs import measure_programs, own_memory_mb
@@ -14,6 +13,7 @@ from edge.commands.bench_stages import BUDGET, SHARES, Measured, measure, summar
 from edge.commands.loading import bundle_path, load_inspector
 from edge.errors import EdgeError
 from edge.frame import Frame
+from edge.joined import Model
 from edge.pictures import list_pictures, read_picture
 from edge.priority import before_other_programs, go_first
 
@@ -43,8 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Judge the pictures over and over, and print what each stage took; then start the core and the page."""
     _check(options)
-    bundle, inspector = load_inspector(bundle_path(options.bundle))
-    frames = _frames(bundle, options.frames)
+    model, inspector = load_inspector(bundle_path(options.bundle))
+    frames = _frames(model, options.frames)
     found: dict[str, object] = {
         "parts": options.parts,
         "pictures": len(frames),
@@ -134,9 +134,9 @@ def _print_programs(programs: Mapping[str, Mapping[str, float]]) -> None:
     )
 
 
-def _frames(bundle: Bundle, folder: Path | None) -> list[Frame]:
+def _frames(model: Model, folder: Path | None) -> list[Frame]:
     if folder is None:
-        return [golden.frame for golden in bundle.golden]
+        return [golden.frame for bundle in model.kinds for golden in bundle.golden]
     return [read_picture(path) for path in list_pictures(folder, is_recursive=True)[:MOST_FRAMES]]
 
 

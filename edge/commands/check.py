@@ -23,7 +23,7 @@ from edge.drivers.clock import SystemClock
 from edge.errors import ConfigError, DeviceFault, EdgeError, RecordError
 from edge.heartbeat import read_beat
 from edge.machine import check_clock, check_power, check_wires_fall
-from edge.model_store import arm
+from edge.model_store import arm_kinds
 from edge.state import Phase
 from edge.trust import read_keys
 from edge.verdict import Outcome
@@ -92,12 +92,13 @@ def _bundle(config: StationConfig) -> str:
 
 def _model(config: StationConfig, program: int = 0) -> str:
     found = station_model(config, program)
-    bundle, manifest = found.bundle, found.bundle.manifest
-    arm(bundle, open_embedder(bundle))
+    model = found.model
+    arm_kinds(model, open_embedder)
     signer = f"signed by {found.signer}" if found.signer else "!!! NOT SIGNED"
     vouches = "came with the program" if config.bundle == DEMO_BUNDLE else signer
-    golden = f"{len(manifest.golden)} golden pictures found again"
-    return f"{manifest.product}, serial {manifest.serial}, {bundle.sha256[:12]}, {vouches}, {golden}"
+    golden = f"{sum(len(bundle.golden) for bundle in model.kinds)} golden pictures found again"
+    kinds = f", kinds: {', '.join(model.names)}" if model.names else ""
+    return f"{model.product}, serial {model.serial}, {model.sha256[:12]}{kinds}, {vouches}, {golden}"
 
 
 def _camera(config: StationConfig) -> str:

@@ -9,7 +9,8 @@ import sys
 import time
 from pathlib import Path
 
-from edge.commands.records import LAST_PARTS, counted, judge_again, opened, write_json
+from edge.commands.loading import load_rejudge
+from edge.commands.records import LAST_PARTS, counted, opened, write_json
 from edge.database import reading
 from edge.errors import EdgeError, RecordError
 from edge.rejudge import Summary
@@ -30,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
             first = connection.execute(LAST_PARTS, (last, options.last)).fetchone()[0]
         if first is None:
             raise RecordError("no part was recorded yet")
-        again, model = judge_again(options.data, options.model, is_own_product=options.own_product)
+        again, model = load_rejudge(options.data, options.model, is_own_product=options.own_product)
         began_s, summary = time.monotonic(), Summary()
         with opened(options.out) as out:
             assert out is not None

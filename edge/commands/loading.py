@@ -3,16 +3,19 @@
 import logging
 from pathlib import Path
 
-from edge.armed import Armed, with_limit
-from edge.bundle import Bundle
+from edge.armed import Armed, with_limits
 from edge.config import DEMO_BUNDLE, INSTALLED, StationConfig
 from edge.drivers import open_embedder
 from edge.errors import BundleError, ModelError
-from edge.inspection import Inspector
+from edge.joined import Model
+from edge.kinds import AnyKind
 from edge.model_start import begin
-from edge.model_store import arm, read_bundle
+from edge.model_store import arm, arm_kinds, full_name_of, kinds_of, name_of, read_model
 from edge.program_slots import slots_of
 from edge.receive import installed, read_version, version_of
+from edge.record import ModelName
+from edge.rejudge import Again, Rejudge
+from edge.sight import Inspects
 from edge.slots import Version
 from edge.trust import Trust, Vouched, read_vouched
 
@@ -44,18 +47,38 @@ def find_version(config: StationConfig, serial: int, *, program: int = 0) -> Ver
     if version is None:
         there = ", ".join(str(kept) for kept in sorted(slots.serials().values())) or "none"
         raise BundleError(f"there is no model with serial {serial} on this station; there are: {there}")
-    return version_of(read_vouched(slots.path_of(version), trust_of(config)).bundle)
+    return version_of(read_vouched(slots.path_of(version), trust_of(config)).model)
 
 
 def _armed(config: StationConfig, found: Vouched) -> Armed:
-    inspector = arm(found.bundle, open_embedder(found.bundle))
-    return with_limit(found.bundle, inspector, data=Path(config.data))
+    inspectors = arm_kinds(found.model, open_embedder)
+    return with_limits(found.model, inspectors, data=Path(config.data))
 
 
-def load_inspector(path: Path) -> tuple[Bundle, Inspector]:
-    """A bundle's model that has proved itself here. Raises BundleError or ModelError."""
-    bundle = read_bundle(path)
-    return bundle, arm(bundle, open_embedder(bundle))
+def load_inspector(path: Path) -> tuple[Model, Inspects]:
+    """A bundle's model that has proved itself here; of several kinds, it finds a part's kind first.
+
+    Raises BundleError or ModelError.
+    """
+    model = read_model(path)
+    inspectors = arm_kinds(model, open_embedder)
+    return model, AnyKind(kinds_of(model, inspectors)) if model.names else inspectors[0]
+
+
+def load_rejudge(folder: Path, path: Path, *, is_own_product: bool) -> tuple[Rejudge, ModelName]:
+    """A model over a station's records, and its name. Raises BundleError or ModelError if it cannot judge.
+
+    is_own_product: only over parts that models of the same product have judged.
+    """
+    from edge.drivers.onnx import OnnxEmbedder  # slow to import, and needed by nothing else here
+
+    model = read_model(path)
+    embedders = [OnnxEmbedder(bundle.network, cells=bundle.manifest.map.grid.cells) for bundle in model.kinds]
+    kinds = [
+        Again(folder, inspector=arm(bundle, embedder), embedder=embedder, model=name_of(bundle))
+        for bundle, embedder in zip(model.kinds, embedders, strict=True)
+    ]
+    return Rejudge(folder, kinds, product=model.product if is_own_product else ""), full_name_of(model)
 
 
 def station_model(config: StationConfig, program: int = 0) -> Vouched:
@@ -64,7 +87,7 @@ def station_model(config: StationConfig, program: int = 0) -> Vouched:
     The one that ships came with the program itself, and is trusted as the program is.
     """
     if config.bundle == DEMO_BUNDLE:
-        return Vouched(bundle=read_bundle(demo_bundle_path()), signer="")
+        return Vouched(model=read_model(demo_bundle_path()), signer="")
     if config.bundle == INSTALLED:
         return installed(slots_of(config, program), trust_of(config))
     return read_vouched(Path(config.bundle), trust_of(config))

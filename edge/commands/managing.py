@@ -12,12 +12,13 @@ from edge.config import INSTALLED, StationConfig
 from edge.control import ask
 from edge.data_folder import is_held
 from edge.errors import BundleError, EdgeError
+from edge.joined import Model
 from edge.model_switch import ModelWish, step_for
 from edge.page_store import PageStore
 from edge.program_slots import program_of, slots_of
-from edge.receive import Received, budget_of, receive, try_in_child
+from edge.receive import Received, budget_of, check_order, installed, read_version, receive, try_in_child
 from edge.slots import Version
-from edge.trust import read_raw, vouched
+from edge.trust import read_raw, read_vouched, vouched
 
 CORE_S = 30.0
 
@@ -41,14 +42,21 @@ def install(config: StationConfig, path: Path, *, may_be_older: bool = False, wh
     """
     data, trust = Path(config.data), trust_of(config)
     budget_ms = budget_of(data, rules_of(config))
-    program = program_of(config, vouched(read_raw(path), trust).bundle.manifest.product) if config.programs else 0
+    model = vouched(read_raw(path), trust).model
+    program = program_of(config, model.product)
+    if not config.programs:
+        _check_order(config, model)
+    beside = _beside(config, program)
+    kinds = len(model.kinds) + sum(beside.values())
     found = receive(
         path,
         slots=slots_of(config, program),
         trust=trust,
         product=config.programs.get(program, config.models.product),
         may_be_older=may_be_older,
-        try_out=lambda staged: try_in_child(staged, trust=trust, budget_ms=budget_ms, beside=_beside(config, program)),
+        try_out=lambda staged: try_in_child(
+            staged, trust=trust, budget_ms=budget_ms, kinds=kinds, beside=tuple(beside)
+        ),
     )
     older = ", older ones allowed" if may_be_older else ""
     log(config, who, f"model installed{older}", new=f"{found.version}, signed by {found.signer or 'nobody'}")
@@ -66,6 +74,9 @@ def switch(config: StationConfig, wish: ModelWish, *, who: str = "") -> Version:
         config, who, what, old=str(slots.book.current or ""), new="" if wish.serial is None else f"serial {wish.serial}"
     )
     try:
+        if wish.do == "activate" and wish.serial is not None and not config.programs:
+            wanted = read_version(slots, trust_of(config), find_version(config, wish.serial))
+            _check_order(config, wanted.model)
         if is_held(data):
             return _by_core(config, wish)
         if wish.do not in ("activate", "rollback"):
@@ -86,14 +97,25 @@ def switch(config: StationConfig, wish: ModelWish, *, who: str = "") -> Version:
     return version
 
 
-def _beside(config: StationConfig, program: int) -> list[Path]:
-    """The models of the other programs: of each the one that waits, or the current one; none where nobody knows."""
-    found = []
+def _check_order(config: StationConfig, model: Model) -> None:
+    """Raises BundleError if program numbers would mean other kinds than now."""
+    try:
+        current = installed(slots_of(config), trust_of(config)).model
+    except BundleError:  # where nothing runs, or nothing that can be read, no number means anything
+        return
+    check_order(model, current)
+
+
+def _beside(config: StationConfig, program: int) -> dict[Path, int]:
+    """The models of the other programs, each with the number of its kinds: of each program the one that waits, or the
+    current one; none where nobody knows, or where it cannot be read."""
+    found = {}
     for number in sorted(set(config.programs) - {program}):
         slots = slots_of(config, number)
         with suppress(BundleError):
             if version := slots.book.candidate or slots.book.current:
-                found.append(slots.path_of(version))
+                path = slots.path_of(version)
+                found[path] = len(read_vouched(path, trust_of(config)).model.kinds)
     return found
 
 

@@ -127,10 +127,12 @@ def _installed(found: Received) -> Told:
         f"golden results found again; {tried.p99_ms:.0f} ms a part (p99), the takt leaves {tried.budget_ms:.0f} ms",
         f"it waits as the candidate: edge model activate {version.serial}",
     ]
+    if found.kinds:
+        lines.insert(1, "kinds: " + ", ".join(f"{number} {name}" for number, name in enumerate(found.kinds, start=1)))
     if tried.together_ms is not None:
-        lines.insert(2, f"with the models of the other programs: {tried.together_ms:.0f} ms a part (p99)")
+        lines.insert(-1, f"with the models of the other programs: {tried.together_ms:.0f} ms a part (p99)")
     times = {"p99_ms": tried.p99_ms, "together_ms": tried.together_ms, "budget_ms": tried.budget_ms}
-    told = {**version.model_dump(), "signer": found.signer, **times}
+    told = {**version.model_dump(), "signer": found.signer, "kinds": found.kinds, **times}
     return told, lines
 
 

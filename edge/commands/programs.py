@@ -23,25 +23,26 @@ def load_programs(config: StationConfig) -> Programs:
     """Every program's model, armed, or why it cannot be; the program that was chosen last."""
     numbers = sorted(config.programs) or [0]
     armed = {number: loading.load_model(config, number) for number in numbers}
-    if config.program_lines is not None or not config.programs:
-        return Programs(armed, number=numbers[0])
+    if config.program_lines is not None:
+        return Programs(armed, number=numbers[0], is_by_wires=True)
     try:
-        chosen = read_number(Path(config.data), otherwise=numbers[0])
-        programs = Programs(armed, number=chosen)
-        programs.check(chosen)
+        programs = Programs(armed, number=read_number(Path(config.data), otherwise=numbers[0]))
+        if config.programs:
+            programs.check(programs.number)
     except BundleError as error:
         return Programs(armed, number=numbers[0], why_not=str(error))
     return programs
 
 
-def keepers_of(config: StationConfig) -> Keepers:
-    """What watches new models, for each program."""
+def keepers_of(config: StationConfig, programs: Programs) -> Keepers:
+    """What watches new models, for each program; those of a single model of several kinds are restricted as it is."""
 
     def keeper(number: int) -> TrialKeeper:
         return TrialKeeper(
             slots_of(config, number),
             Path(config.data),
             arm=lambda version: loading.arm_version(config, version, program=number),
+            kind=lambda: 0 if config.programs else programs.number,
         )
 
     return {number: keeper(number) for number in config.programs or {0: ""}}

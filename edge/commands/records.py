@@ -12,13 +12,12 @@ from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
-from edge.commands.loading import bundle_path
+from edge.commands.loading import bundle_path, load_rejudge
 from edge.config import StationConfig, load_config
 from edge.database import reading
 from edge.errors import EdgeError, RecordError
 from edge.export import csv_table, export_pictures, parquet_table, rows_between
 from edge.history import numbers_between
-from edge.model_store import arm, name_of, read_bundle
 from edge.page_store import FILE_NAME as PAGE_FILE
 from edge.page_store import PageStore
 from edge.record import ModelName
@@ -50,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     collect.add_argument(
         "--program", type=int, default=0, metavar="N", help="of which kind of parts, where several are"
     )
+    collect.add_argument("--kind", default="", metavar="NAME", help="of which kind, of a model of several")
     kinds.add_parser("check-audit", help="whether the log of changes made on the page is whole")
 
 
@@ -130,14 +130,14 @@ def _collect(config: StationConfig, options: argparse.Namespace) -> int:
     first, last = _numbers(Path(config.data), options)
     if sys.stdout.isatty():
         raise EdgeError("this writes an archive: send it somewhere, such as > station.tar")
-    send(config, first=first, last=last, out=sys.stdout.buffer, program=options.program)
+    send(config, first=first, last=last, out=sys.stdout.buffer, program=options.program, kind=options.kind)
     return 0
 
 
 def _rejudge(config: StationConfig, options: argparse.Namespace) -> int:
     folder = Path(config.data)
     first, last = _numbers(folder, options)
-    again, model = judge_again(folder, bundle_path(options.bundle), is_own_product=bool(config.programs))
+    again, model = load_rejudge(folder, bundle_path(options.bundle), is_own_product=bool(config.programs))
     began_s, summary = time.monotonic(), Summary()
     is_quiet = options.json == "-"
     with opened(options.json) as out:
@@ -152,21 +152,6 @@ def _rejudge(config: StationConfig, options: argparse.Namespace) -> int:
     if not is_quiet:
         _print_summary(summary, model, time.monotonic() - began_s)
     return 0
-
-
-def judge_again(folder: Path, path: Path, *, is_own_product: bool) -> tuple[Rejudge, ModelName]:
-    """A model over a station's records, and its name. Raises BundleError or ModelError if it cannot judge.
-
-    is_own_product: only over parts that models of the same product have judged.
-    """
-    from edge.drivers.onnx import OnnxEmbedder  # slow to import, and not needed to export
-
-    bundle = read_bundle(path)
-    embedder = OnnxEmbedder(bundle.network, cells=bundle.manifest.map.grid.cells)
-    model = name_of(bundle)
-    product = model.product if is_own_product else ""
-    inspector = arm(bundle, embedder)
-    return Rejudge(folder, inspector=inspector, embedder=embedder, model=model, product=product), model
 
 
 def counted(again: Rejudge, summary: Summary, first: int, last: int, *, tell: bool) -> Iterator[Judged]:

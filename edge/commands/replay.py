@@ -12,8 +12,10 @@ from typing import TextIO
 
 from edge.commands.loading import bundle_path, load_inspector
 from edge.errors import EdgeError, PictureError
-from edge.inspection import Inspector
+from edge.inspection import Inspection
+from edge.kinds import KindInspection
 from edge.pictures import list_pictures, read_picture
+from edge.sight import Inspects
 from edge.verdict import Outcome, Reason, Verdict, fault
 
 MASKS = "ground_truth"
@@ -21,7 +23,10 @@ MASKS = "ground_truth"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One picture's result, as it is written. label: the picture's folder within the given one, "" for none."""
+    """One picture's result, as it is written. label: the picture's folder within the given one, "" for none.
+
+    kind: of a model of several, the one whose verdict it is, "" else.
+    """
 
     file: str
     label: str
@@ -32,6 +37,7 @@ class Line:
     nearest_label: str | None
     ms: float | None
     detail: str
+    kind: str = ""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
     return 1 if any(line.ms is None for line in lines) else 0
 
 
-def judged(inspector: Inspector, folder: Path) -> Iterator[Line]:
+def judged(inspector: Inspects, folder: Path) -> Iterator[Line]:
     """One line a picture, in the order of their names; masks are passed over. Raises PictureError without pictures."""
     pictures = [
         path for path in list_pictures(folder, is_recursive=True) if MASKS not in path.relative_to(folder).parts
@@ -65,16 +71,16 @@ def judged(inspector: Inspector, folder: Path) -> Iterator[Line]:
     if not pictures:
         raise PictureError(f"{folder}: only masks in this folder, no pictures")
     for path in pictures:
-        ms: float | None = None
+        found: Inspection | None = None
         try:
-            inspection = inspector.inspect(read_picture(path))
-            verdict, ms = inspection.verdict, round(inspection.times.total_ms, 3)
+            found = inspector.inspect(read_picture(path))
+            verdict = found.verdict
         except PictureError as error:
             verdict = fault(Reason.CAPTURE_FAILED, str(error))
-        yield _line(path.relative_to(folder), verdict, ms)
+        yield _line(path.relative_to(folder), verdict, found)
 
 
-def _line(path: Path, verdict: Verdict, ms: float | None) -> Line:
+def _line(path: Path, verdict: Verdict, found: Inspection | None) -> Line:
     return Line(
         file=path.as_posix(),
         label="" if len(path.parts) == 1 else path.parent.as_posix(),
@@ -83,8 +89,9 @@ def _line(path: Path, verdict: Verdict, ms: float | None) -> Line:
         distance=verdict.distance,
         limit=verdict.limit,
         nearest_label=verdict.nearest_label,
-        ms=ms,
+        ms=None if found is None else round(found.times.total_ms, 3),
         detail=verdict.detail,
+        kind=found.model.product if isinstance(found, KindInspection) else "",
     )
 
 
@@ -110,6 +117,8 @@ def _print_summary(lines: list[Line]) -> None:
         print(f"{label:{width}}  " + "".join(f"{counter[outcome.value]:>7}" for outcome in Outcome))
     for reason, number in Counter(line.reason for line in lines if line.outcome == Outcome.FAULT).most_common():
         print(f"FAULT: {reason}: {number}")
+    for kind, number in sorted(Counter(line.kind for line in lines if line.kind).items()):
+        print(f"judged as {kind}: {number}")
     times = sorted(line.ms for line in lines if line.ms is not None)
     if times:
         print(f"{len(times)} pictures, {times[len(times) // 2]:.1f} ms in the middle, {times[-1]:.1f} ms at most")

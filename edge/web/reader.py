@@ -67,6 +67,7 @@ class StationView:
     model_sha256: str
     check: Check | None = None
     program: int | None = None
+    kinds: tuple[str, ...] = ()
 
 
 class Reader:
@@ -192,4 +193,5 @@ def _station_view(beat: Beat | None) -> StationView:
         model_sha256=beat.model_sha256[:12] if beat else "",
         check=beat.check if beat else None,
         program=beat.program if beat else None,
+        kinds=beat.kinds if beat else (),
     )

@@ -25,6 +25,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--program", type=int, default=0, metavar="N", help="of which kind, where several are inspected"
     )
+    parser.add_argument("--kind", default="", metavar="NAME", help="of which kind, of a model of several")
     parser.add_argument("--ssh", default=shlex.join(SSH), help="command with options (default: %(default)s)")
     parser.add_argument("--remote", default=REMOTE, help="what starts edge there (default: %(default)s)")
     parser.add_argument("--station", default=STATION, help="its configuration there (default: %(default)s)")
@@ -46,6 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
         shown = ", ".join(map(str, version.unusable[:10])) + (" …" if len(version.unusable) > 10 else "")
         print(f"  {len(version.unusable):5} without a usable whole picture: {shown}")
     print(f"{version.folder}{'' if version.is_new else ' (it was there already)'}")
+    if arguments.kind:
+        print(f"  a part that no kind found good counts as the nearest: are all of these really '{arguments.kind}'?")
     print(f"next: training fit {version.folder} --out RUN, then training corrected RUN {version.folder}")
     return 0
 
@@ -53,6 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _collect(arguments: argparse.Namespace, folder: Path) -> Collected:
     rest = ["records", "--config", arguments.station, "collect", "--last", str(arguments.last)]
     rest += ["--program", str(arguments.program)] if arguments.program else []
+    rest += ["--kind", arguments.kind] if arguments.kind else []
     command = [*shlex.split(arguments.ssh), arguments.host, f"{arguments.remote} {shlex.join(rest)}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout

@@ -2,24 +2,22 @@
 
 import argparse
 import getpass
-import hashlib
 import os
 from pathlib import Path
 
-from edge.archive import pack, unpack
-from edge.bundle import MANIFEST_DIGEST, decode
-from edge.errors import BundleError
-from edge.manifest import MANIFEST, parse_manifest
-from edge.model_store import read_bundle
+from edge.archive import unpack
+from edge.joined import decode_model
+from edge.manifest import MANIFEST
+from edge.model_store import read_model
 from edge.seal import fingerprint, seal, without_seal
 from edge.trust import read_raw
 from edge.whole_files import write_whole
 from training.errors import ExportError
+from training.joining import with_serial
 from training.keys import is_locked, read_private_key
 from training.run_folder import bundle_in
 
 SUFFIX = ".signed"
-LARGEST_SERIAL = 2**53
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -35,11 +33,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(arguments: argparse.Namespace) -> int:
     """Write the signed model, whole or not at all."""
     place = bundle_in(arguments.model)
-    read_bundle(place)  # says what is wrong with it, and nobody signs what is no model
+    read_model(place)  # says what is wrong with it, and nobody signs what is no model
     archive = without_seal(read_raw(place))
     if arguments.serial is not None:
         archive = with_serial(archive, arguments.serial)
-    bundle = decode(archive)
+    model = decode_model(archive)
     password = getpass.getpass(f"password of {arguments.key}: ") if is_locked(arguments.key) else ""
     key = read_private_key(arguments.key, password=password)
     out: Path = arguments.out or place.with_name(place.name + SUFFIX)
@@ -47,17 +45,6 @@ def run(arguments: argparse.Namespace) -> int:
         write_whole(out, seal(archive, key, manifest=unpack(archive)[MANIFEST]))
     except OSError as error:
         raise ExportError(f"{out}: cannot be written: {os.strerror(error.errno or 0)}") from error
-    shown, manifest = fingerprint(key.public_key().public_bytes_raw()), bundle.manifest
-    print(f"{out}: {manifest.product}, serial {manifest.serial}, {bundle.sha256[:12]}, signed with the key {shown}")
+    shown = fingerprint(key.public_key().public_bytes_raw())
+    print(f"{out}: {model.product}, serial {model.serial}, {model.sha256[:12]}, signed with the key {shown}")
     return 0
-
-
-def with_serial(archive: bytes, serial: int) -> bytes:
-    """The same model under another serial. Raises BundleError for one that cannot be."""
-    if not 0 <= serial < LARGEST_SERIAL:
-        raise BundleError(f"serial {serial} cannot be; it is a whole number from 0 on")
-    files = unpack(archive)
-    manifest = parse_manifest(files[MANIFEST]).model_copy(update={"serial": serial})
-    text = (manifest.model_dump_json(indent=1) + "\n").encode()
-    digest = hashlib.sha256(text).hexdigest().encode()
-    return pack({**files, MANIFEST: text, MANIFEST_DIGEST: digest})

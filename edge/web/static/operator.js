@@ -161,12 +161,24 @@ function showStation(state) {
     ? word("no_model") : `${state.model_product} ${state.model_serial} · ${state.model_sha256}`;
   const why = state.is_alive && !WORKING.includes(phase) ? state.why || word("phase." + phase) : "";
   const program = byId("program");
-  if (program !== null && document.activeElement !== program) program.value = String(state.program ?? "");
+  if (program.dataset.kinds !== undefined) offerKinds(program, state);
+  if (document.activeElement !== program) program.value = String(state.program ?? "");
   showCheck(state.is_alive ? state.check : null);
   byId("trouble").hidden = !why || !byId("check").hidden;
   if (byId("why").textContent !== why) byId("why").textContent = why;
   const reset = byId("reset");
   if (reset !== null) reset.hidden = phase !== "Halted";
+}
+
+/* Where the model may hold several kinds: all of them, or one. Another model may hold others. */
+function offerKinds(program, state) {
+  const kinds = JSON.stringify(state.kinds);
+  byId("programs").hidden = state.program === null;
+  if (program.dataset.kinds === kinds) return;
+  program.dataset.kinds = kinds;
+  const any = state.kinds.length > 0 ? word("program.any") : "0";
+  const texts = [any, ...state.kinds.map((kind, place) => `${place + 1}: ${kind}`)];
+  program.replaceChildren(...texts.map((text, number) => new Option(text, String(number))));
 }
 
 /* What the shift check wants next, and what came of the piece before. */
@@ -220,7 +232,7 @@ function enlarge(isEnlarged) {
 byId("reset")?.addEventListener("click", () => {
   send("/set-up/station", {what: "reset"}).catch((error) => { byId("why").textContent = error.message; });
 });
-byId("program")?.addEventListener("change", async (event) => {
+byId("program").addEventListener("change", async (event) => {
   const said = byId("program-trouble");
   said.textContent = "";
   try { await send("/program", {number: event.target.value}); } catch (error) { said.textContent = error.message; }
