@@ -10,15 +10,36 @@ from edge.verdict import Reason, Verdict, fault
 MOST_SKIPPED_RECORDS = 20  # of one event; a wire that rattles must not fill the disk
 
 
-def ask_trigger(trigger: Trigger, clock: Clock, *, timeout_ms: float) -> TriggerEvent | Exception | None:
-    """The next event, what went wrong instead, or None if nothing came in time."""
-    events: list[TriggerEvent | None] = []
+class Arrivals:
+    """The events of a station's trigger, of which the next may have been looked at already."""
 
-    def ask() -> None:
-        event = trigger.wait(timeout_ms=timeout_ms)
-        events.append(checked(event, now_ns=clock.monotonic_ns()))
+    def __init__(self, trigger: Trigger, clock: Clock) -> None:
+        self._trigger, self._clock = trigger, clock
+        self._early: TriggerEvent | Exception | None = None
 
-    return attempt(ask) or events[0]
+    @property
+    def is_early(self) -> bool:
+        """True if something came before anybody waited for it."""
+        return self._early is not None
+
+    def look(self) -> None:
+        """Whether something has come by now; it is the next then."""
+        if self._early is None:
+            self._early = self._ask(timeout_ms=0.0)
+
+    def next(self, *, timeout_ms: float) -> TriggerEvent | Exception | None:
+        """The next event, what went wrong instead, or None if nothing came in time."""
+        early, self._early = self._early, None
+        return early or self._ask(timeout_ms=timeout_ms)
+
+    def _ask(self, *, timeout_ms: float) -> TriggerEvent | Exception | None:
+        events: list[TriggerEvent | None] = []
+
+        def ask() -> None:
+            event = self._trigger.wait(timeout_ms=timeout_ms)
+            events.append(checked(event, now_ns=self._clock.monotonic_ns()))
+
+        return attempt(ask) or events[0]
 
 
 def checked(event: TriggerEvent | None, *, now_ns: int) -> TriggerEvent | None:

@@ -19,10 +19,9 @@ class Obstacle:
 class Readiness:
     """Remembers what stands in the way until somebody or something takes it away."""
 
-    def __init__(self, *, faults_until_halt: int, unarmed_because: str) -> None:
-        """unarmed_because: "" for a station with a valid model."""
-        self._faults_until_halt, self.unarmed_because = faults_until_halt, unarmed_because
-        self._faults_in_a_row = 0
+    def __init__(self, *, faults_until_halt: int) -> None:
+        self._faults_until_halt, self._faults_in_a_row = faults_until_halt, 0
+        self.unarmed_because = "there is no model"  # "" with a valid one
         self.halted_because = ""
         self.needs_restart = False
         self.is_paused = False

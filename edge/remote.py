@@ -106,7 +106,7 @@ def commands_of(
         return found[0]
 
     def check() -> Answer:
-        asked(station.want_check)
+        asked(station.pieces.want)
         return status()
 
     return {

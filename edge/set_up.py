@@ -124,7 +124,9 @@ class Bench:
             check_limit(limit, calibrated=calibrated)
             old = inspector.limit
             if limit != old:
-                self._between_parts(self._station.limit_moves)  # known before the limit is, whenever the power goes
+                self._between_parts(
+                    self._station.pieces.limit_moves
+                )  # known before the limit is, whenever the power goes
             self._keep_limit(limit, manifest, model)
             try:
                 self._between_parts(lambda: self._use_limit(inspector, limit))
@@ -141,7 +143,7 @@ class Bench:
 
     def _use_limit(self, inspector: Inspector, limit: float) -> None:
         if limit != inspector.limit:
-            self._station.limit_moves()  # a piece may have been shown meanwhile
+            self._station.pieces.limit_moves()  # a piece may have been shown meanwhile
         inspector.limit = limit
         if self._armed.why_not:  # nobody knew which limit was meant
             self.use(replace(self._armed, why_not=""))

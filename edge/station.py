@@ -13,20 +13,22 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 
-from edge.arrivals import ask_trigger
+from edge.admission import Admission
+from edge.arrivals import Arrivals
 from edge.attempt import attempt
 from edge.errors import NotJudged
 from edge.frame import Frame
 from edge.interfaces import Camera, Clock, EndOfLine, Outputs, RecordSink, Trigger, TriggerEvent, Watches
 from edge.part_records import PartRecords
 from edge.pieces import Pieces
-from edge.readiness import Obstacle, Readiness
+from edge.readiness import Readiness
 from edge.record import ModelName, Record
 from edge.shift_check import Gate
 from edge.sight import Inspects, Sight
 from edge.state import Phase, State
+from edge.station_wires import Wires
 from edge.takt import Part, StationRules, check_in_time, with_failure, with_seen
-from edge.verdict import Outcome, Reason, fault
+from edge.verdict import Reason, fault
 
 log = logging.getLogger(__name__)
 
@@ -56,31 +58,28 @@ class Station:
         gate: of the shift check; None where no test pieces are wanted. choose: called at each part, may `use` another
         model for it, and raises NotJudged where there is none.
         """
-        self._trigger, self._camera, self._outputs = trigger, camera, outputs
+        self._arrivals, self._camera = Arrivals(trigger, clock), camera
+        self._wires = Wires(outputs, clock, on_failure=lambda why: self.halt(why, needs_restart=True))
         self._sink, self._clock, self._rules = sink, clock, rules
-        self._watchers, self._choose, self._pieces = watchers, choose, Pieces(gate)
+        self._choose, self.pieces = choose, Pieces(gate)
         self._sight = Sight(camera=camera, inspector=inspector, clock=clock, rules=rules)
-        why = "" if inspector else unarmed_because or "there is no model"
-        self._readiness = Readiness(faults_until_halt=rules.faults_until_halt, unarmed_because=why)
+        self._readiness = Readiness(faults_until_halt=rules.faults_until_halt)
+        self._admission = Admission(self._readiness, self._wires, self._sight, self.pieces, (camera, sink, watchers))
         self._records = PartRecords(sink, clock, self._readiness, first_sequence=first_sequence)
-        self._records.model = model
-        self._pieces.use(model)
-        self._ready_since_ns: int | None = None
-        self._early: TriggerEvent | Exception | None = None
+        self.use(inspector, model=model, unarmed_because="" if inspector else unarmed_because or "there is no model")
         self._phase = Phase.PREOPERATIONAL
-        self.busy_triggers = 0
 
     @property
     def state(self) -> State:
         """What the station is doing, and why it takes no parts."""
-        obstacle = self._obstacle()
+        obstacle = self._admission.obstacle()
         why = obstacle.why if obstacle else ""
         return State(
             phase=self._phase,
             why=why,
             sequence=self._records.sequence,
-            busy_triggers=self.busy_triggers,
-            check=self._pieces.check,
+            busy_triggers=self._admission.busy_triggers,
+            check=self.pieces.check,
         )
 
     @property
@@ -93,19 +92,17 @@ class Station:
         self._collect_overdue()
         if self._camera.needs_restart and not self.needs_restart:
             self.halt(self._camera.trouble or "the camera's driver hangs", needs_restart=True)
-        is_ready = self._obstacle() is None and self.is_shown(timeout_ms)
+        is_ready = self._admission.obstacle() is None and self.is_shown(timeout_ms)
         is_ready = is_ready and self._sink.wait_until_kept(timeout_ms=timeout_ms)
-        is_ready = is_ready and self._obstacle() is None  # the disk may have failed while we waited
-        if is_ready and self._ready_since_ns is None and self._early is None:
-            self._early = ask_trigger(
-                self._trigger, self._clock, timeout_ms=0.0
-            )  # a part that came too early is refused before READY asks for more
-        is_ready = is_ready and self._early is None
-        if is_ready != (self._ready_since_ns is not None):
-            self._switch_ready(is_ready)
-        obstacle = self._obstacle()
+        is_ready = is_ready and self._admission.obstacle() is None  # the disk may have failed while we waited
+        if is_ready and not self._wires.is_ready:
+            self._arrivals.look()  # a part that came too early is refused before READY asks for more
+        is_ready = is_ready and not self._arrivals.is_early
+        if is_ready != self._wires.is_ready:
+            self._wires.switch_ready(is_ready=is_ready)
+        obstacle = self._admission.obstacle()
         waiting = obstacle.phase if obstacle else Phase.EXECUTING  # for a wire or the disk
-        self._phase = waiting if self._ready_since_ns is None else Phase.READY
+        self._phase = Phase.READY if self._wires.is_ready else waiting
         return self._phase is Phase.READY
 
     def wait(self, *, timeout_ms: float) -> TriggerEvent | Record | None:
@@ -115,10 +112,9 @@ class Station:
         """
         if not self.is_shown(timeout_ms):
             return None
-        early, self._early = self._early, None
-        if early is None and self._pieces.is_shown:
+        if self.pieces.is_shown and not self._arrivals.is_early:
             return TriggerEvent(at_ns=self._clock.monotonic_ns(), is_piece=True)
-        found = early or ask_trigger(self._trigger, self._clock, timeout_ms=timeout_ms)
+        found = self._arrivals.next(timeout_ms=timeout_ms)
         if isinstance(found, EndOfLine):
             raise found
         if not isinstance(found, Exception):
@@ -132,7 +128,7 @@ class Station:
 
     def take(self, event: TriggerEvent) -> Record:
         """Judge the part that has arrived. Never raises; the record is on its way to the disk."""
-        self.busy_triggers += event.skipped
+        self._admission.busy_triggers += event.skipped
         self._records.skipped(event)
         part = self._records.begin(event)
         error = attempt(lambda: self._judge(part))
@@ -142,11 +138,7 @@ class Station:
 
     def is_shown(self, timeout_ms: float) -> bool:
         """Wait for the last outcome's wire; False while it is still needed. Wires that do not answer halt."""
-        if self.needs_restart:
-            return True
-        shown: list[bool] = []
-        self._on_wires(lambda: shown.append(self._outputs.wait_until_shown(timeout_ms=timeout_ms)))
-        return shown == [True]
+        return self.needs_restart or self._wires.is_shown(timeout_ms=timeout_ms)
 
     def pause(self, *, is_paused: bool) -> None:
         """Take no parts for a while; those that come all the same are FAULTs."""
@@ -163,19 +155,11 @@ class Station:
         What it leads to on the wires is FAULT, whatever it is: a part that lay there by mistake does not pass.
         Raises DeviceUnavailable if none can be judged now.
         """
-        return self._pieces.show(self._trouble())
-
-    def want_check(self) -> None:
-        """Between parts: no part more before a shift check. Raises DeviceUnavailable where none is configured."""
-        self._pieces.want()
-
-    def limit_moves(self) -> None:
-        """Between parts: the model's limit is about to be another one, and no part comes before a shift check."""
-        self._pieces.limit_moves()
+        return self.pieces.show(self._admission.obstacle(is_piece=True))
 
     def use(self, inspector: Inspects | None, *, model: ModelName | None, unarmed_because: str = "") -> None:
         """Between parts: have the next ones judged by somebody else; None needs a reason. model: for their records."""
-        self._pieces.use(model)
+        self.pieces.use(model)
         self._sight.inspector, self._records.model = inspector, model
         self._readiness.unarmed_because = unarmed_because
 
@@ -188,11 +172,9 @@ class Station:
         if self._readiness.halted_because and not needs_restart:
             return
         self._readiness.halt(why, needs_restart=needs_restart)
-        self._ready_since_ns = None
         log.error("halted why=%r", why)
-        if attempt(self._make_safe) is not None:
+        if not self._wires.make_safe():
             self._readiness.needs_restart = True
-            attempt(self._outputs.close)
         self._phase = Phase.HALTED  # who reads it may rely on the wires
 
     def reset(self) -> None:
@@ -201,8 +183,8 @@ class Station:
 
     def close(self) -> None:
         """Make the outputs safe and let the worker go. May be called twice."""
-        self._phase, self._ready_since_ns = Phase.PREOPERATIONAL, None
-        attempt(self._outputs.close)
+        self._phase = Phase.PREOPERATIONAL
+        self._wires.close()
         if (record := self._sight.collect(timeout_ms=self._rules.deadline_ms)) is not None:
             self._records.keep(record)
         self._sight.close()
@@ -210,11 +192,10 @@ class Station:
     # One part, step by step; anything may be raised from here.
 
     def _judge(self, part: Part) -> None:
-        self._admit(part.event)
-        self._phase, self._ready_since_ns = Phase.EXECUTING, None
+        self._admission.check(part.event)
+        self._phase = Phase.EXECUTING
         part.step = Reason.OUTPUT_FAILED
-        self._outputs.set_ready(is_ready=False)
-        self._outputs.set_busy(is_busy=True)
+        self._wires.begin()
         part.step = Reason.INTERNAL
         if self._choose is not None:
             self._choose_for(part)
@@ -224,8 +205,7 @@ class Station:
         if part.event.is_piece:  # from here on its verdict is FAULT, on the wires and in the records
             part.found, part.record = part.record.verdict, replace(part.record, verdict=fault(Reason.TEST_PIECE))
         part.step = Reason.OUTPUT_FAILED
-        self._outputs.apply(part.record.verdict.outcome)
-        part.record = replace(part.record, output_ns=self._clock.monotonic_ns())
+        part.record = replace(part.record, output_ns=self._wires.show(part.record.verdict.outcome))
         # Switching may have taken its time; then FAULT replaces what is shown.
         check_in_time(part, now_ns=self._clock.monotonic_ns(), by_ms=self._rules.deadline_ms)
 
@@ -235,22 +215,9 @@ class Station:
         before = self._records.model
         self._choose()
         part.record = replace(part.record, model=self._records.model)
-        obstacle = self._trouble() if part.event.is_piece else self._obstacle()
+        obstacle = self._admission.obstacle(is_piece=part.event.is_piece)
         if self._records.model != before and obstacle is not None:
             raise NotJudged(Reason.NOT_READY, obstacle.why)
-
-    def _admit(self, event: TriggerEvent) -> None:
-        if event.is_piece:
-            if (trouble := self._trouble()) is not None:
-                raise NotJudged(Reason.NOT_READY, trouble.why)
-            return
-        if self._ready_since_ns is not None and event.at_ns >= self._ready_since_ns:
-            return
-        obstacle = self._obstacle()
-        if obstacle is None or self._sight.overdue_part is not None:
-            self.busy_triggers += 1
-            raise NotJudged(Reason.TRIGGER_WHILE_BUSY, obstacle.why if obstacle else "the part before was not finished")
-        raise NotJudged(Reason.NOT_READY, obstacle.why)
 
     # What is left when a step has failed.
 
@@ -258,8 +225,8 @@ class Station:
         part.record = with_failure(part, error)
         if self._readiness.halted_because:
             return
-        if self._on_wires(lambda: self._outputs.apply(Outcome.FAULT)):
-            part.record = replace(part.record, output_ns=self._clock.monotonic_ns())
+        if (shown_ns := self._wires.show_fault()) is not None:
+            part.record = replace(part.record, output_ns=shown_ns)
 
     def _collect_overdue(self) -> None:
         if (record := self._sight.collect()) is not None:
@@ -268,43 +235,14 @@ class Station:
             why = f"part {self._sight.overdue_part} has hung for {self._rules.hang_deadlines} deadlines; restart"
             self.halt(why, needs_restart=True)
 
-    # Records, counts, wires.
-
     def _finish(self, part: Part) -> Record:
-        attempt(lambda: self._outputs.set_busy(is_busy=False))
+        self._wires.end()
         part.record = replace(part.record, stages_ms=tuple(part.stages_ms))
         if part.event.is_piece:
-            attempt(lambda: self._pieces.count(part))
+            attempt(lambda: self.pieces.count(part))
         self._records.keep(part.record)
         if why := self._readiness.count(part.record.verdict):
             self.halt(why)
         if part.event.is_piece:
-            self._pieces.tell(part.record)
+            self.pieces.tell(part.record)
         return part.record
-
-    def _obstacle(self) -> Obstacle | None:
-        return self._trouble() or self._readiness.obstacle(unchecked=self._pieces.why)
-
-    def _trouble(self) -> Obstacle | None:
-        """What stands in the way of any part, be it a test piece."""
-        overdue = f"part {number} is overdue" if (number := self._sight.overdue_part) else None
-        watched = self._watchers.trouble if self._watchers else None
-        return self._readiness.obstacle(overdue, self._camera.trouble, self._sink.trouble, watched)
-
-    def _switch_ready(self, is_ready: bool) -> None:
-        since_ns = self._clock.monotonic_ns()  # before the wire: whoever sees it may be quick
-        self._ready_since_ns = None
-        if self._on_wires(lambda: self._outputs.set_ready(is_ready=is_ready)) and is_ready:
-            self._ready_since_ns = since_ns
-
-    def _on_wires(self, step: Callable[[], None]) -> bool:
-        """Whether the outputs did it; those that do not answer halt for good."""
-        error = attempt(step)
-        if error is not None:
-            self.halt(f"the outputs do not answer: {error}", needs_restart=True)
-        return error is None
-
-    def _make_safe(self) -> None:
-        self._outputs.set_ready(is_ready=False)
-        self._outputs.set_busy(is_busy=True)  # clears the last outcome
-        self._outputs.set_busy(is_busy=False)

@@ -25,7 +25,7 @@ def daemon_on(bench: Bench, folder: Path, **options: object) -> Daemon:
 
 def line_of(parts: int | None, bench_options: dict[str, object] | None = None, **rules: float) -> Bench:
     bench = Bench(trigger=IntervalTrigger(interval_ms=0, parts=parts), **(bench_options or {}), **rules)  # type: ignore[arg-type]
-    bench.station._trigger._ready = lambda: bench.outputs.is_ready  # type: ignore[attr-defined]
+    bench.station._arrivals._trigger._ready = lambda: bench.outputs.is_ready  # type: ignore[attr-defined]
     return bench
 
 
@@ -108,7 +108,7 @@ def test_demo_line_ends_when_halted(tmp_path: Path) -> None:
 def test_broken_trigger_halts_instead_of_spinning(tmp_path: Path) -> None:
     bench = line_of(None, faults_until_halt=3)
     faults = {number: DeviceTimeout("no answer") for number in range(1, 100)}
-    bench.station._trigger = IntervalTrigger(interval_ms=0, faults=faults)
+    bench.station._arrivals._trigger = IntervalTrigger(interval_ms=0, faults=faults)
     daemon_on(bench, tmp_path, ends_when_halted=True).run()
     assert [record.verdict.reason for record in bench.sink.records] == [Reason.TRIGGER_FAILED] * 3
 

@@ -79,7 +79,7 @@ SHELL = [
     *("grain", "limit_effect", "export", "moved_limit", "live", "teaching", "set_up", "training_folder"),
     *("usual_range", "trust", "slots", "child_process", "receive", "armed", "model_start", "model_switch"),
     *("shadow", "model_trial", "spool", "truth", "beside", "shift_check", "programs", "program_slots"),
-    *("pieces", "part_records", "probation_counts"),
+    *("pieces", "part_records", "probation_counts", "admission", "station_wires"),
 ]
 FACES = ["__init__", "__main__", "commands", "web"]
 LAYERS = {

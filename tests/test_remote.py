@@ -93,7 +93,7 @@ def test_two_commands_at_once_are_two_parts(running: Running) -> None:
     for thread in threads:
         thread.join(10)
     assert sorted(map(str, answers)) == ["trigger while busy", "within limit"]
-    assert running.bench.station.busy_triggers == 1
+    assert running.bench.station.state.busy_triggers == 1
 
 
 class PulseOutputs(SimulatedOutputs):

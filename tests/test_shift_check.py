@@ -297,7 +297,7 @@ def test_no_piece_is_taken_where_none_is_wanted_or_something_else_is_wrong() -> 
     with pytest.raises(DeviceUnavailable, match="no test piece is wanted"):
         Bench().station.show_piece()
     with pytest.raises(DeviceUnavailable, match="no shift check"):
-        Bench().station.want_check()
+        Bench().station.pieces.want()
     shift = Shift()
     shift.bench.camera.trouble = "no frame for 3 s"
     with pytest.raises(DeviceUnavailable, match="no frame for 3 s"):

@@ -162,7 +162,7 @@ def test_inspector_that_gives_garbage_is_fault(garbage: object) -> None:
 def test_trigger_that_gives_garbage_or_another_clocks_time_is_a_fault(garbage: object) -> None:
     bench = Bench()
     bench.station.settle(timeout_ms=10)
-    bench.station._trigger.wait = lambda *, timeout_ms: garbage  # type: ignore[method-assign,assignment,return-value]
+    bench.station._arrivals._trigger.wait = lambda *, timeout_ms: garbage  # type: ignore[method-assign,assignment,return-value]
     record = bench.station.wait(timeout_ms=10)
     assert isinstance(record, Record)
     assert record.verdict.reason is Reason.TRIGGER_FAILED
@@ -316,7 +316,7 @@ def test_trigger_while_a_step_hangs_is_a_fault_of_its_own() -> None:
     record = bench.take()
     assert record.verdict.reason is Reason.TRIGGER_WHILE_BUSY
     assert record.sequence == 2
-    assert bench.station.busy_triggers == 1
+    assert bench.station.state.busy_triggers == 1
     assert bench.camera.captured == 1
     hang.let_go()
 
@@ -337,7 +337,7 @@ def test_triggers_that_nobody_could_take_are_faults_with_records() -> None:
     assert [kept.verdict.reason for kept in bench.sink.records[:2]] == [Reason.TRIGGER_WHILE_BUSY] * 2
     assert record.verdict.outcome == "OK"
     assert [kept.sequence for kept in bench.sink.records] == [1, 2, 3]
-    assert bench.station.busy_triggers == 2
+    assert bench.station.state.busy_triggers == 2
 
 
 def test_rattling_trigger_does_not_fill_the_disk() -> None:
@@ -345,7 +345,7 @@ def test_rattling_trigger_does_not_fill_the_disk() -> None:
     bench.take(skipped=10_000)
     assert len(bench.sink.records) == 21
     assert "9980 more" in bench.sink.records[19].verdict.detail
-    assert bench.station.busy_triggers == 10_000
+    assert bench.station.state.busy_triggers == 10_000
 
 
 class SlowOutputs(SimulatedOutputs):
@@ -367,14 +367,14 @@ def test_no_part_is_taken_while_the_last_outcome_is_still_shown() -> None:
     assert bench.station.wait(timeout_ms=1) is None
     bench.outputs.is_shown = True
     assert bench.station.settle(timeout_ms=1)
-    bench.station._trigger.fire()  # type: ignore[attr-defined]
+    bench.station._arrivals._trigger.fire()  # type: ignore[attr-defined]
     assert isinstance(bench.station.wait(timeout_ms=1), TriggerEvent)
 
 
 def test_part_that_came_too_early_is_refused_before_ready_asks_for_more() -> None:
     bench = Bench()
     bench.take()
-    bench.station._trigger.fire()  # type: ignore[attr-defined]
+    bench.station._arrivals._trigger.fire()  # type: ignore[attr-defined]
     assert not bench.station.settle(timeout_ms=1)
     event = bench.station.wait(timeout_ms=1)
     assert isinstance(event, TriggerEvent)

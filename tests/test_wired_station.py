@@ -142,7 +142,7 @@ def test_burst_faster_than_the_takt_gives_a_fault_for_each_edge_too_many(fake_bo
     ]
     times = [record.triggered_ns for record in line.bench.sink.records]
     assert len(set(times)) == 5
-    assert line.bench.station.busy_triggers == 4
+    assert line.bench.station.state.busy_triggers == 4
     pulses = line.meter.pulses()
     assert [name for name, _ in pulses] == ["ok"] + ["fault"] * 4
     assert line.meter.changes().count("+ready") == 2  # before the burst, and when all of it was said
@@ -257,7 +257,7 @@ def test_halted_station_keeps_its_heart_beating_and_every_outcome_off(fake_board
     line.bench.outputs.close()
     wiring = wiring_on(fake_board, hold_ms=HOLD_MS, beat_ms=20.0)
     assert isinstance(wiring.heartbeat, Beat)
-    line.bench.station._outputs = line.bench.outputs = GpioOutputs(wiring, longest_silence_ms=1000)
+    line.bench.station._wires._outputs = line.bench.outputs = GpioOutputs(wiring, longest_silence_ms=1000)
     line.thread.start()
     line.part()
     until(lambda: line.bench.station.state.phase is Phase.HALTED)
