@@ -21,8 +21,10 @@ from pathlib import Path
 
 from edge.commands.bench_machine import conditions
 from edge.commands.bench_stages import quantile, rubbish_between_parts
-from edge.commands.loading import demo_bundle_path, load_inspector
+from edge.commands.loading import demo_bundle_path
+from edge.drivers import open_embedder
 from edge.memory_lock import CURRENT, FUTURE, ON_FAULT
+from edge.model_store import arm, read_bundle
 from edge.priority import before_other_programs
 
 WAYS = {"not locked": 0, "locked when used": CURRENT | FUTURE | ON_FAULT, "locked in whole": CURRENT | FUTURE}
@@ -56,7 +58,8 @@ def main() -> None:
 
 def measured(flags: int, *, parts: int) -> dict[str, object]:
     """Milliseconds of parts as usual and after their code was dropped, and how many pages were read for the latter."""
-    _, inspector = load_inspector(demo_bundle_path())
+    bundle = read_bundle(demo_bundle_path())
+    inspector = arm(bundle, open_embedder(bundle))
     frame = inspector.golden_frames[0]
     if flags and ctypes.CDLL(None).mlockall(flags) != 0:
         raise SystemExit("this user may not lock memory")

@@ -24,9 +24,11 @@ import cv2
 from edge.bundle import Bundle
 from edge.commands.bench_machine import conditions, machine
 from edge.commands.bench_stages import quantile, rubbish_between_parts
-from edge.commands.loading import bundle_path, load_inspector
+from edge.commands.loading import bundle_path
+from edge.drivers import open_embedder
 from edge.frame import Frame
 from edge.inspection import Inspector
+from edge.model_store import arm, read_bundle
 from edge.pictures import list_pictures, read_picture
 from tests.benchmarks.peer_models import PEERS, Floor, Judge, Ours
 
@@ -53,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", type=Path, metavar="OUT")
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
-    bundle, inspector = load_inspector(bundle_path(options.bundle))
+    bundle = read_bundle(bundle_path(options.bundle))
+    inspector = arm(bundle, open_embedder(bundle))
     frames = [golden.frame for golden in bundle.golden]
     if options.frames:
         frames = [read_picture(path) for path in list_pictures(options.frames, is_recursive=True)]

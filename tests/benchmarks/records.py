@@ -19,16 +19,17 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.commands.loading import demo_bundle_path, load_inspector
+from edge.commands.loading import demo_bundle_path
 from edge.counters import ShiftCounter
 from edge.database import FILE_NAME, reading
+from edge.drivers import open_embedder
 from edge.drivers.clock import SystemClock
 from edge.drivers.connector import render
 from edge.drivers.connector_part import line_part
 from edge.frame import Frame, Pixels
 from edge.history import Search, labels, search
 from edge.inspection import Inspector
-from edge.model_store import name_of
+from edge.model_store import arm, name_of, read_bundle
 from edge.part_story import nearest_good, story_of
 from edge.recorder import Recorder
 from edge.takt_times import takts
@@ -44,7 +45,8 @@ DAY_NS = 86_400 * 10**9
 
 def make(folder: Path, number: int) -> None:
     """Write the database."""
-    bundle, inspector = load_inspector(demo_bundle_path())
+    bundle = read_bundle(demo_bundle_path())
+    inspector = arm(bundle, open_embedder(bundle))
     name = name_of(bundle)
     maps, verdicts = connector_maps(inspector, 200)
     began = time.perf_counter()

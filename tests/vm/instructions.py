@@ -51,13 +51,13 @@ c.reboot(0x4321FEDC)
 """
 WORK = """
 import json
-from edge.commands.loading import demo_bundle_path, load_inspector
 from edge.commands.bench_stages import measure
+from edge.commands.loading import demo_bundle_path
 from edge.drivers import open_embedder
 from edge.inspection import Inspector
+from edge.model_store import read_bundle
 from tests.benchmarks.grown import with_frame
-bundle, _ = load_inspector(demo_bundle_path())
-bundle = with_frame(bundle, {width}, {height})
+bundle = with_frame(read_bundle(demo_bundle_path()), {width}, {height})
 inspector = Inspector(bundle, open_embedder(bundle))
 found = measure(inspector, [golden.frame for golden in bundle.golden], {parts})
 print({answer!r} + json.dumps(found.stages))
