@@ -22,6 +22,7 @@ from edge.picture_files import PNG_SIGNATURE, Kind, measure
 from edge.pictures import decode_picture
 from edge.preprocess import HIDDEN_UNITS, CellFunction, References
 from edge.scoring import Metric
+from edge.settings import Strict
 from edge.variables import FloatArray, variable_count
 
 LARGEST_ARRAYS_BYTES = 256 * 2**20  # expanded
@@ -86,8 +87,13 @@ def encode(
     entries = tuple(
         FileEntry(name=name, size=len(content), sha256=digest_of(content)) for name, content in files.items()
     )
-    listed = (manifest.model_copy(update={"files": entries}).model_dump_json(indent=1) + "\n").encode()
-    return pack({MANIFEST: listed, MANIFEST_DIGEST: digest_of(listed).encode(), **files})
+    return packed(manifest.model_copy(update={"files": entries}), files)
+
+
+def packed(manifest: Strict, files: dict[str, bytes]) -> bytes:
+    """The archive of a manifest, its digest, and the files that it tells of, in their order."""
+    written = (manifest.model_dump_json(indent=1) + "\n").encode()
+    return pack({MANIFEST: written, MANIFEST_DIGEST: digest_of(written).encode(), **files})
 
 
 def decode(raw: bytes) -> Bundle:

@@ -33,6 +33,8 @@ from edge.manifest import (
     FileEntry,
     FrameFormat,
     Manifest,
+    Product,
+    Serial,
     format_of,
     parse_manifest,
     what_is_wrong,
@@ -55,8 +57,8 @@ class JoinedManifest(Strict):
     """What a joined bundle says of itself. kinds: in the order of their program numbers, from 1 on."""
 
     format_version: Literal[5] = 5
-    product: str = Field(min_length=1, max_length=64)
-    serial: int = Field(ge=0, lt=2**53)
+    product: Product
+    serial: Serial
     kinds: tuple[KindEntry, ...] = Field(min_length=2, max_length=MOST_KINDS)
 
     @model_validator(mode="after")

@@ -17,9 +17,12 @@ JOINED_VERSION = 5  # of a bundle of several kinds (`joined.py`)
 LARGEST_BUNDLE_BYTES = 128 * 2**20
 LARGEST_MANIFEST_BYTES = 2**20
 MOST_GOLDEN_PIXELS = 100_000_000  # of all golden pictures together
+LONGEST_PRODUCT, LARGEST_SERIAL = 64, 2**53 - 1
 MANIFEST = "manifest.json"
 
 Digest = Annotated[str, Field(pattern=DIGEST)]
+Product = Annotated[str, Field(min_length=1, max_length=LONGEST_PRODUCT)]
+Serial = Annotated[int, Field(ge=0, le=LARGEST_SERIAL)]
 Label = Annotated[str, Field(min_length=1, max_length=64)]
 LimitRule = Literal["split", "ranked", "with_margin"]
 
@@ -86,8 +89,8 @@ class Manifest(Strict):
     """Everything about a model but its arrays."""
 
     format_version: Literal[4] = 4
-    product: str = Field(min_length=1, max_length=64)
-    serial: int = Field(ge=0, lt=2**53)
+    product: Product
+    serial: Serial
     frame: FrameFormat
     map: MapSettings
     quality: QualityLimits

@@ -123,10 +123,8 @@ class Bench:
             limit = calibrated if wish.limit is None else wish.limit
             check_limit(limit, calibrated=calibrated)
             old = inspector.limit
-            if limit != old:
-                self._between_parts(
-                    self._station.pieces.limit_moves
-                )  # known before the limit is, whenever the power goes
+            if limit != old:  # known before the limit is, whenever the power goes
+                self._between_parts(self._station.pieces.limit_moves)
             self._keep_limit(limit, manifest, model)
             try:
                 self._between_parts(lambda: self._use_limit(inspector, limit))

@@ -13,23 +13,23 @@ class Wires:
     def __init__(self, outputs: Outputs, clock: Clock, *, on_failure: Callable[[str], None]) -> None:
         """on_failure: told why, each time that the outputs do not answer."""
         self._outputs, self._clock, self._on_failure = outputs, clock, on_failure
-        self.ready_since_ns: int | None = None
+        self._ready_since_ns: int | None = None
 
     @property
     def is_ready(self) -> bool:
         """True while the line may send a part."""
-        return self.ready_since_ns is not None
+        return self._ready_since_ns is not None
 
     def is_ready_for(self, event: TriggerEvent) -> bool:
         """True if the part came after the line was told that it may."""
-        return self.ready_since_ns is not None and event.at_ns >= self.ready_since_ns
+        return self._ready_since_ns is not None and event.at_ns >= self._ready_since_ns
 
     def switch_ready(self, *, is_ready: bool) -> None:
         """Tell the line whether a part may come."""
         since_ns = self._clock.monotonic_ns()  # before the wire: whoever sees it may be quick
-        self.ready_since_ns = None
+        self._ready_since_ns = None
         if self._try(lambda: self._outputs.set_ready(is_ready=is_ready)) and is_ready:
-            self.ready_since_ns = since_ns
+            self._ready_since_ns = since_ns
 
     def is_shown(self, *, timeout_ms: float) -> bool:
         """Wait for the last outcome's wire; False while it is still needed."""
@@ -39,7 +39,7 @@ class Wires:
 
     def begin(self) -> None:
         """A part is judged from now on: not READY, whatever the wires do. Raises whatever the outputs raise."""
-        self.ready_since_ns = None
+        self._ready_since_ns = None
         self._outputs.set_ready(is_ready=False)
         self._outputs.set_busy(is_busy=True)
 
@@ -59,7 +59,7 @@ class Wires:
 
     def make_safe(self) -> bool:
         """Every wire off; False if they had to be closed for that, and stay so."""
-        self.ready_since_ns = None
+        self._ready_since_ns = None
         if attempt(self._switch_off) is None:
             return True
         attempt(self._outputs.close)
@@ -67,7 +67,7 @@ class Wires:
 
     def close(self) -> None:
         """Off and free. May be called twice."""
-        self.ready_since_ns = None
+        self._ready_since_ns = None
         attempt(self._outputs.close)
 
     def _switch_off(self) -> None:

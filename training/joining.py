@@ -2,16 +2,13 @@
 
 from collections.abc import Sequence
 
-from edge.archive import pack, unpack
-from edge.bundle import MANIFEST_DIGEST, digest_of
+from edge.archive import unpack
+from edge.bundle import MANIFEST_DIGEST, digest_of, packed
 from edge.errors import BundleError
 from edge.joined import MOST_KINDS, JoinedManifest, KindEntry, archives_of, place_of
 from edge.kind_names import kind_name, kind_product
-from edge.manifest import MANIFEST, parse_manifest
+from edge.manifest import LARGEST_SERIAL, LONGEST_PRODUCT, MANIFEST, parse_manifest
 from training.errors import ExportError
-
-LARGEST_SERIAL = 2**53
-LONGEST_PRODUCT = 64
 
 
 def joined(kinds: Sequence[tuple[str, bytes]], *, product: str, serial: int) -> bytes:
@@ -34,10 +31,8 @@ def joined(kinds: Sequence[tuple[str, bytes]], *, product: str, serial: int) -> 
             raise ExportError(f"the kind '{name}' is there twice")
     named = [(name, renamed(raw, product=kind_product(product, name), serial=serial)) for name, raw in kinds]
     entries = tuple(KindEntry(name=name, size=len(raw), sha256=digest_of(raw)) for name, raw in named)
-    manifest = JoinedManifest(product=product, serial=serial, kinds=entries)
-    text = (manifest.model_dump_json(indent=1) + "\n").encode()
     places = {place_of(number): raw for number, (_, raw) in enumerate(named, start=1)}
-    return pack({MANIFEST: text, MANIFEST_DIGEST: digest_of(text).encode(), **places})
+    return packed(JoinedManifest(product=product, serial=serial, kinds=entries), places)
 
 
 def with_serial(archive: bytes, serial: int) -> bytes:
@@ -52,11 +47,11 @@ def with_serial(archive: bytes, serial: int) -> bytes:
 def renamed(archive: bytes, **changes: object) -> bytes:
     """The same model of one kind under another product or serial."""
     files = unpack(archive)
-    manifest = parse_manifest(files[MANIFEST]).model_copy(update=changes)
-    text = (manifest.model_dump_json(indent=1) + "\n").encode()
-    return pack({**files, MANIFEST: text, MANIFEST_DIGEST: digest_of(text).encode()})
+    manifest = parse_manifest(files.pop(MANIFEST)).model_copy(update=changes)
+    files.pop(MANIFEST_DIGEST, None)
+    return packed(manifest, files)
 
 
 def _check_serial(serial: int) -> None:
-    if not 0 <= serial < LARGEST_SERIAL:
+    if not 0 <= serial <= LARGEST_SERIAL:
         raise BundleError(f"serial {serial} cannot be; it is a whole number from 0 on")
