@@ -117,6 +117,24 @@ class Browser:
         """Go to an address; does not wait for it."""
         self.call("Page.navigate", url=url)
 
+    def sign_in(self, address: str, who: tuple[str, str], *, to: str) -> None:
+        """Sign somebody in at a site, by name and password, on the way to a path of it; does not wait for that."""
+        self.open(f"{address.rstrip('/')}/sign-in?next={to}")
+        self.wait_for("document.querySelector('input[name=password]') !== null")
+        name, password = who
+        self.evaluate(
+            f"document.querySelector('input[name=name]').value = '{name}';"
+            f"document.querySelector('input[name=password]').value = '{password}';"
+            "document.querySelector('main form').requestSubmit()"
+        )
+
+    def choose(self, identifier: str, value: str) -> None:
+        """Have one of a list's values chosen, as a person does."""
+        self.evaluate(
+            f"(() => {{ const list = document.getElementById('{identifier}'); list.value = '{value}';"
+            "list.dispatchEvent(new Event('change')); })()"
+        )
+
     def evaluate(self, expression: str) -> Any:
         """The value of a JavaScript expression."""
         found = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)

@@ -546,19 +546,10 @@ def test_an_operator_chooses_a_kind_in_the_browser(config: StationConfig, tmp_pa
     core = Core(config)
     with running(config), served(site) as address, Browser(tmp_path / "chromium") as page:
         core.part()
-        page.open(f"{address}sign-in?next=/")
-        page.wait_for("document.querySelector('input[name=password]') !== null")
-        page.evaluate(
-            f"document.querySelector('input[name=name]').value = '{OPERATOR[0]}';"
-            f"document.querySelector('input[name=password]').value = '{OPERATOR[1]}';"
-            "document.querySelector('main form, form').requestSubmit()"
-        )
+        page.sign_in(address, OPERATOR, to="/")
         page.wait_for("document.getElementById('program')?.options.length === 3")
         assert page.evaluate("document.getElementById('program').options[2].textContent") == "2: right"
-        page.evaluate(
-            "(() => { const program = document.getElementById('program'); program.value = '2';"
-            "program.dispatchEvent(new Event('change')); })()"
-        )
+        page.choose("program", "2")
         until(lambda: core.done("program")["program"] == 2)
         page.wait_for("document.getElementById('model-name').textContent.includes('/right')")
         assert page.accessibility_faults() == []

@@ -218,13 +218,7 @@ def test_what_cannot_be_compared_says_why(site: Site, engineer: Client) -> None:
 def browser(site: Site, tmp_path: Path) -> Iterator[tuple[Browser, str]]:
     with running(site.config), served(site) as address, Browser(tmp_path / "chromium") as found:
         run_parts(site.config, 5)
-        found.open(f"{address}sign-in?next=/set-up/models/8")
-        found.wait_for("document.querySelector('input[name=password]') !== null")
-        found.evaluate(
-            f"document.querySelector('input[name=name]').value = '{ENGINEER[0]}';"
-            f"document.querySelector('input[name=password]').value = '{ENGINEER[1]}';"
-            "document.querySelector('main form, form').requestSubmit()"
-        )
+        found.sign_in(address, ENGINEER, to="/set-up/models/8")
         found.wait_for("document.getElementById('compare') !== null && document.readyState === 'complete'")
         yield found, address
 

@@ -466,13 +466,7 @@ def test_a_station_without_a_check_says_so(tmp_path: Path, small_model: Small) -
 def browser(config: StationConfig, tmp_path: Path) -> Iterator[Browser]:
     site = with_accounts(make_site(config))
     with running(config), served(site) as address, Browser(tmp_path / "chromium") as found:
-        found.open(f"{address}sign-in?next=/")
-        found.wait_for("document.querySelector('input[name=password]') !== null")
-        found.evaluate(
-            f"document.querySelector('input[name=name]').value = '{OPERATOR[0]}';"
-            f"document.querySelector('input[name=password]').value = '{OPERATOR[1]}';"
-            "document.querySelector('main form, form').requestSubmit()"
-        )
+        found.sign_in(address, OPERATOR, to="/")
         found.wait_for("document.getElementById('check') !== null && document.readyState === 'complete'")
         yield found
 

@@ -139,14 +139,7 @@ def test_keys_alone_reach_everything_and_show_where_they_are(address: str, deskt
 
 def test_operator_signs_in_corrects_a_part_and_finds_it_again(address: str, desktop: Browser) -> None:
     browser = desktop
-    browser.open(address + "/sign-in?next=/part/50")
-    browser.wait_for("document.querySelector('input[name=password]') !== null")
-    name, password = OPERATOR
-    browser.evaluate(
-        f"document.querySelector('input[name=name]').value = '{name}';"
-        f"document.querySelector('input[name=password]').value = '{password}';"
-        "document.querySelector('main form').requestSubmit(); 0"
-    )
+    browser.sign_in(address, OPERATOR, to="/part/50")
     browser.wait_for("location.pathname === '/part/50' && document.querySelector('#corrections button') !== null")
     assert browser.accessibility_faults() == []
     browser.evaluate("document.querySelector('#corrections button[value=bad]').click()")

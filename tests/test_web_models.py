@@ -124,13 +124,7 @@ def test_damaged_slots_are_told(site: Site, engineer: Client) -> None:
 @pytest.fixture
 def browser(site: Site, tmp_path: Path) -> Iterator[tuple[Browser, str]]:
     with running(site.config), served(site) as address, Browser(tmp_path / "chromium") as found:
-        found.open(f"{address}sign-in?next=/set-up/models")
-        found.wait_for("document.querySelector('input[name=password]') !== null")
-        found.evaluate(
-            f"document.querySelector('input[name=name]').value = '{ENGINEER[0]}';"
-            f"document.querySelector('input[name=password]').value = '{ENGINEER[1]}';"
-            "document.querySelector('main form, form').requestSubmit()"
-        )
+        found.sign_in(address, ENGINEER, to="/set-up/models")
         found.wait_for(
             "document.getElementById('upload') !== null && typeof words === 'object' && Object.keys(words).length > 0"
         )

@@ -56,13 +56,7 @@ def browser(place: Place, tmp_path: Path) -> Iterator[Browser]:
 
 
 def sign_in(browser: Browser, address: str) -> None:
-    browser.open(f"{address}/sign-in?next=/set-up")
-    browser.wait_for("document.querySelector('input[name=password]') !== null")
-    browser.evaluate(
-        f"document.querySelector('input[name=name]').value = '{ENGINEER[0]}';"
-        f"document.querySelector('input[name=password]').value = '{ENGINEER[1]}';"
-        "document.querySelector('main form').requestSubmit(); 0"
-    )
+    browser.sign_in(address, ENGINEER, to="/set-up")
     browser.wait_for("location.pathname === '/set-up' && document.readyState === 'complete'")
 
 
