@@ -81,7 +81,9 @@ class Aligner:
         plain = self._plain.find(levels)
         if plain.fit >= self._clear_fit:
             return plain
-        trimmed = self._trimmed.find(levels)
+        trimmed = self._trimmed.near(levels, plain)
+        if trimmed.fit < self._clear_fit:
+            trimmed = self._trimmed.find(levels)
         if trimmed.fit < self._clear_fit:
             return plain
         # Where it lies is known, but the fit is that of the whole: parts of a repeating pattern fit well elsewhere too.

@@ -74,7 +74,11 @@ class Search:
         starts = [candidate.scaled(self._to_half) for candidate in candidates]
         refined = [self._half.refine(levels[1], start, iterations=method.iterations[0]) for start in starts]
         best = max(refined, key=lambda placement: placement.preferred_fit)
-        return self._whole.refine(levels[0], best.scaled(self._to_whole), iterations=method.iterations[1])
+        return self.near(levels, best.scaled(self._to_whole))
+
+    def near(self, levels: Sequence[FloatArray], placement: Placement) -> Placement:
+        """The best placement close to a known one, to a fraction of a pixel."""
+        return self._whole.refine(levels[0], placement, iterations=self._method.iterations[1])
 
     def fit_at(self, levels: Sequence[FloatArray], placement: Placement) -> float:
         """How well a picture in three sizes fits at a known placement."""

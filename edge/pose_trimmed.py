@@ -44,8 +44,11 @@ class TrimmedRefiner:
         steepest = steepest_descent(reference)[: 2 if is_round else 3, *self._window]
         template = reference[self._window].ravel()[self._chosen]
         slopes = steepest.reshape(len(steepest), -1)[:, self._chosen]
-        # Rows of one linear regression: gain, offset, and the steps times the gain.
-        self._rows = np.vstack([template, np.ones_like(template), slopes]).astype(np.float32)
+        # Rows of one linear regression: gain, offset, and the steps times the gain; below them what is seen.
+        self._rows_and_seen = np.zeros((2 + len(slopes) + 1, len(template)), np.float32)
+        self._rows, self._seen = self._rows_and_seen[:-1], self._rows_and_seen[-1]
+        np.concatenate([template[np.newaxis], np.ones((1, len(template)), np.float32), slopes], out=self._rows)
+        self._weighted = np.empty_like(self._rows)
         self._most = int(KEPT_SHARE * len(template))
 
     def refine(self, picture: FloatArray, placement: Placement, *, iterations: int) -> Placement:
@@ -53,9 +56,9 @@ class TrimmedRefiner:
         best = replace(placement, fit=-1.0)
         kept = np.ones(self._rows.shape[1], np.float32)
         for _ in range(iterations):
-            seen = seen_at(picture, placement, self._window).ravel()[self._chosen]
+            seen = np.take(seen_at(picture, placement, self._window), self._chosen, out=self._seen, mode="clip")
             for _ in range(REGRESSIONS):
-                found = self._regression(seen, kept)
+                found = self._regression(kept)
                 misfit = np.abs(seen - found.astype(np.float32) @ self._rows)
                 kept = (misfit <= np.partition(misfit, self._most)[self._most]).astype(np.float32)
             fit = _correlation(seen, self._rows[0], kept)
@@ -70,12 +73,13 @@ class TrimmedRefiner:
                 break
         return best
 
-    def _regression(self, seen: FloatArray, kept: FloatArray) -> npt.NDArray[np.float64]:
-        """Least squares over the pixels kept: gain, offset, and the steps times the gain."""
-        weighted = self._rows * kept
-        normal = (weighted @ self._rows.T).astype(np.float64)
-        normal[np.diag_indices_from(normal)] = normal.diagonal() * (1 + 1e-6) + 1e-6  # for pictures without contrast
-        return np.asarray(np.linalg.solve(normal, (weighted @ seen).astype(np.float64)))
+    def _regression(self, kept: FloatArray) -> npt.NDArray[np.float64]:
+        """Least squares over the pixels kept of what is seen: gain, offset, and the steps times the gain."""
+        np.multiply(self._rows, kept, out=self._weighted)
+        products = (self._weighted @ self._rows_and_seen.T).astype(np.float64)
+        normal, right = products[:, :-1], products[:, -1]
+        normal.flat[:: products.shape[1]] = normal.diagonal() * (1 + 1e-6) + 1e-6  # for pictures without contrast
+        return np.asarray(np.linalg.solve(normal, right))
 
 
 def _correlation(first: FloatArray, second: FloatArray, kept: FloatArray) -> float:
@@ -86,4 +90,4 @@ def _correlation(first: FloatArray, second: FloatArray, kept: FloatArray) -> flo
     return float(first @ second) / energy**0.5 if energy > SMALLEST_ENERGY else 0.0
 
 
-TRIMMED = Method(prepared=locally_normalised, refiner=TrimmedRefiner, candidates=5, within=0.3, iterations=(6, 6))
+TRIMMED = Method(prepared=locally_normalised, refiner=TrimmedRefiner, candidates=5, within=0.3, iterations=(6, 8))
