@@ -24,7 +24,7 @@ from edge.cameras import (
     VideoCamera,
 )
 from edge.errors import ConfigError
-from edge.kind_names import is_kind_of
+from edge.kind_names import Product, is_kind_of
 from edge.picture_policy import Pictures, Quota
 from edge.settings import Strict
 from edge.text_forms import IN_WORDS, NAME, PIECES, SHIFTS
@@ -96,9 +96,7 @@ class Models(Strict):
 
     keys: PathText = Field(default="/etc/kensa/keys", description="folder of public keys, which root alone may write")
     unsigned: Literal["refuse", "accept"] = Field(default="refuse", description="accept: for development alone")
-    product: str | None = Field(
-        default=None, min_length=1, max_length=64, description="only models of it; without it, of the current one's"
-    )
+    product: Product | None = Field(default=None, description="only models of it; without it, of the current one's")
     probation_parts: int = Field(
         default=200, ge=0, le=1_000_000, description="how many parts a new model must judge well to stay; 0: none"
     )
@@ -130,7 +128,6 @@ def _number(key: object) -> object:
 
 
 Number = Annotated[int, BeforeValidator(_number), Field(ge=1, le=255)]
-Product = Annotated[str, Field(min_length=1, max_length=64)]
 
 
 class StationConfig(Strict):

@@ -23,7 +23,7 @@ from edge.bundle import (
     opened,
 )
 from edge.errors import BundleError
-from edge.kind_names import kind_name, kind_product
+from edge.kind_names import Product, kind_name, kind_product
 from edge.manifest import (
     JOINED_VERSION,
     LARGEST_BUNDLE_BYTES,
@@ -33,7 +33,6 @@ from edge.manifest import (
     FileEntry,
     FrameFormat,
     Manifest,
-    Product,
     Serial,
     format_of,
     parse_manifest,

@@ -1,4 +1,12 @@
-"""What the kinds of a model of several are called."""
+"""What products, and the kinds of a model of several, are called."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+LONGEST_PRODUCT = 64  # letters, its kind included
+
+Product = Annotated[str, Field(min_length=1, max_length=LONGEST_PRODUCT)]
 
 
 def kind_name(name: str) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
 
 from edge.errors import BundleError
+from edge.kind_names import Product
 from edge.quality import QualityLimits
 from edge.scoring import Metric
 from edge.settings import MapSettings, Share, Strict
@@ -17,11 +18,10 @@ JOINED_VERSION = 5  # of a bundle of several kinds (`joined.py`)
 LARGEST_BUNDLE_BYTES = 128 * 2**20
 LARGEST_MANIFEST_BYTES = 2**20
 MOST_GOLDEN_PIXELS = 100_000_000  # of all golden pictures together
-LONGEST_PRODUCT, LARGEST_SERIAL = 64, 2**53 - 1
+LARGEST_SERIAL = 2**53 - 1
 MANIFEST = "manifest.json"
 
 Digest = Annotated[str, Field(pattern=DIGEST)]
-Product = Annotated[str, Field(min_length=1, max_length=LONGEST_PRODUCT)]
 Serial = Annotated[int, Field(ge=0, le=LARGEST_SERIAL)]
 Label = Annotated[str, Field(min_length=1, max_length=64)]
 LimitRule = Literal["split", "ranked", "with_margin"]

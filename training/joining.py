@@ -6,8 +6,8 @@ from edge.archive import unpack
 from edge.bundle import MANIFEST_DIGEST, digest_of, packed
 from edge.errors import BundleError
 from edge.joined import MOST_KINDS, JoinedManifest, KindEntry, archives_of, place_of
-from edge.kind_names import kind_name, kind_product
-from edge.manifest import LARGEST_SERIAL, LONGEST_PRODUCT, MANIFEST, parse_manifest
+from edge.kind_names import LONGEST_PRODUCT, kind_name, kind_product
+from edge.manifest import LARGEST_SERIAL, MANIFEST, parse_manifest
 from training.errors import ExportError
 
 
