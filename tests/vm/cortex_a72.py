@@ -26,9 +26,9 @@ def emulator() -> Path:
     return path
 
 
-def root() -> Path:
-    """A folder with an arm64 Debian as far as Python needs it, and the wheels in /wheels."""
-    needs = kensa_needs()
+def root(*more: str) -> Path:
+    """A folder with an arm64 Debian as far as Python needs it, and the wheels in /wheels. more: requirements."""
+    needs = (*kensa_needs(), *more)
     folder = cache_folder() / f"a72-{digest(*PACKAGES, *needs)}"
     with exclusive():
         if not folder.is_dir():
