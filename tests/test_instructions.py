@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from tests.vm.initramfs import write
-from tests.vm.instructions import INSTRUCTIONS_A_CYCLE, PI4_GHZ, as_markdown
+from tests.vm.instructions import INSTRUCTIONS_A_CYCLE, PI4_GHZ, against_the_first, as_markdown
 
 
 def entries(raw: bytes) -> dict[str, tuple[int, bytes]]:
@@ -48,3 +48,8 @@ def test_a_million_instructions_take_their_time_on_a_pi() -> None:
     assert (median, most) == (45.0, 90.0)
     assert least_ms == round(45e6 / (PI4_GHZ * 1e9 * fast) * 1000, 1)
     assert most_ms == round(45e6 / (PI4_GHZ * 1e9 * slow) * 1000, 1)
+
+
+def test_judges_are_compared_with_the_first_by_their_medians() -> None:
+    rows = against_the_first({"ours": [2.0, 4.0, 90.0], "other": [30.0, 10.0, 20.0]}).splitlines()[2:]
+    assert rows == ["| ours | 4.0 | 1.00 |", "| other | 20.0 | 5.00 |"]

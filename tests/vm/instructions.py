@@ -97,10 +97,11 @@ def main() -> None:
     options = parser.parse_args()
     if options.peers:
         counted = count(WORK_OF_PEERS.format(parts=options.parts, answer=ANSWER), "onnx>=1.17")
+        print(against_the_first(counted))
     else:
         width, height = (int(side) for side in options.frame.split("x"))
         counted = count(WORK.format(parts=options.parts, answer=ANSWER, width=width, height=height))
-    print(as_markdown(counted, parts=options.parts, frame=options.frame))
+        print(as_markdown(counted, parts=options.parts, frame=options.frame))
     if options.json:
         options.json.write_text(json.dumps(counted, indent=1) + "\n", encoding="utf-8")
 
@@ -136,7 +137,7 @@ def as_markdown(counted: dict[str, list[float]], *, parts: int, frame: str) -> s
     lines = [
         told,
         "",
-        "| stage or judge | million instructions, median | most | Pi 4, median, ms |",
+        "| stage | million instructions, median | most | Pi 4, median, ms |",
         "|---|---|---|---|",
     ]
     for stage, values in counted.items():
@@ -144,6 +145,14 @@ def as_markdown(counted: dict[str, list[float]], *, parts: int, frame: str) -> s
         low, high = (middle / per_cycle / PI4_GHZ for per_cycle in (fast, slow))
         lines.append(f"| {stage} | {middle:.2f} | {max(values):.2f} | {low:.1f} to {high:.1f} |")
     return "\n".join(lines)
+
+
+def against_the_first(counted: dict[str, list[float]]) -> str:
+    """The table of judges: millions of instructions a part, medians, and how many times those of the first."""
+    medians = {name: quantile(sorted(values), 0.5) for name, values in counted.items()}
+    own = next(iter(medians.values()))
+    lines = ["| judge | million instructions | against the first |", "|---|---|---|"]
+    return "\n".join([*lines, *(f"| {name} | {middle:.1f} | {middle / own:.2f} |" for name, middle in medians.items())])
 
 
 def _kernel(folder: Path) -> Path:
