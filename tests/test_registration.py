@@ -11,7 +11,8 @@ from edge.frame import Frame
 from edge.settings import AlignmentMode, AlignmentSettings, Channel, Grid, MapSettings
 from tests.test_placing import bracket
 from training.moved_pictures import Motion, drawn_motion
-from training.registration import place_good_parts, usual_fit
+from training.registration import MANY_PARTS, place_good_parts, placed_as_new, usual_fit
+from training.unit_space import folds_of
 
 PARTS = 10
 
@@ -99,3 +100,25 @@ def test_few_parts_are_placed_too(mode: AlignmentMode, count: int) -> None:
 def test_without_alignment_parts_stay_where_they_lie() -> None:
     _, placed = place_good_parts(connectors(degrees=10.0, shift=0.05), settings(AlignmentMode.NONE))
     assert {(part.placement.x_px, part.placement.rotation_rad) for part in placed} == {(0.0, 0.0)}
+
+
+def test_a_part_that_is_placed_as_new_has_no_share_in_what_it_is_compared_with() -> None:
+    frames = connectors(degrees=2.0, shift=0.02)
+    placer, placed = place_good_parts(frames, settings(AlignmentMode.FIXTURE))
+    pictures = [part.pixels for part in placed]
+    folds = list(folds_of([str(number) for number in range(PARTS)]))
+    as_new = placed_as_new(frames, pictures, placer, folds)
+    assert np.mean([np.abs(new.astype(int) - own).mean() for new, own in zip(as_new, pictures, strict=True)]) > 0
+    pictures[3] = np.full_like(pictures[3], 77)
+    again = placed_as_new(frames, pictures, placer, folds)
+    same = [bool((first == second).all()) for first, second in zip(as_new, again, strict=True)]
+    assert same[3]
+    assert not all(same)
+
+
+def test_of_many_parts_each_stays_where_it_is() -> None:
+    frames = connectors(degrees=2.0, shift=0.02)
+    placer, placed = place_good_parts(frames, settings(AlignmentMode.FIXTURE))
+    many = [placed[number % PARTS].pixels for number in range(MANY_PARTS)]
+    folds = list(folds_of([str(number) for number in range(MANY_PARTS)]))
+    assert placed_as_new(frames, many, placer, folds) == many

@@ -75,6 +75,7 @@ def cell_examples(
     *,
     picture: Pixels | None = None,
     folds: Sequence[npt.NDArray[np.intp]] | None = None,
+    as_new: Sequence[Pixels] | None = None,
     settings: MapSettings | None = None,
     synthetic: int | None = None,
     usual_reach_px: int = USUAL_REACH_PX,
@@ -82,8 +83,9 @@ def cell_examples(
     """Variables of good, disturbed and defective working pictures, by references that had not seen them.
 
     picture: their median, taken here if it is None. folds: as of `folds_of`, the numbers of pictures that are left out
-    together; None: each shows another part. settings: how they are measured; None: as the placer's. synthetic: defects
-    in all; None: what has proved enough. usual_reach_px: as for `unit_space`.
+    together; None: each shows another part. as_new: the parts as of `placed_as_new`; None: as they are. settings: how
+    they are measured; None: as the placer's. synthetic: defects in all; None: what has proved enough. usual_reach_px:
+    as for `unit_space`.
     """
     settings, count = settings or placer.settings, len(pictures)
     picture = median_picture(pictures) if picture is None else picture
@@ -104,7 +106,7 @@ def cell_examples(
         seen = [part for number, part in enumerate(pictures) if number not in set(left_out)]
         variables = unit_space(seen, settings, picture, usual_reach_px=usual_reach_px).variables(settings)
         for number in left_out:
-            part = pictures[number]
+            part = pictures[number] if as_new is None else as_new[number]
             good[number] = variables.of(part)
             for row in np.flatnonzero(disturbed_of == number):
                 disturbed[row] = variables.of(placer.unmasked(disturbed_a_little(part, random, shift_px=shift_px)))

@@ -23,7 +23,7 @@ from training.cell_examples import CellExamples, cell_examples
 from training.cells import learn_cells, standardised
 from training.errors import TrainingError
 from training.progress import progress
-from training.registration import place_good_parts
+from training.registration import place_good_parts, placed_as_new
 from training.synthesis import MapPool
 from training.unit_space import folds_of, median_picture, unit_space
 
@@ -89,7 +89,8 @@ def learn_good_parts(
     pictures = [part.pixels for part in placed]
     picture = median_picture(pictures)
     _check_light(pictures, picture, frames)
-    examples = cell_examples(pictures, placer, random, picture=picture, folds=folds)
+    as_new = placed_as_new(frames, pictures, placer, folds)
+    examples = cell_examples(pictures, placer, random, picture=picture, folds=folds, as_new=as_new)
     references = unit_space(pictures, placer.settings, picture, inspected=placer.inspected)
     labelled = _measured(defective, placer, references)
     function, values = _cross_fitted(examples, labelled, folds, seed=seed, once=once)

@@ -22,6 +22,7 @@ CANDIDATES, COMPARED = 8, 24  # parts that may be the first reference, and parts
 ROUNDS = 2
 USUAL_QUARTILES = 4.0  # below the middle, in distances of the lower quartile from it: six deviations of a normal one
 WIDEST_SHIFT, WIDEST_ROTATION_DEGREES = 0.2, 45.0
+MANY_PARTS = 50  # none of so many moves their median by itself; of ten, each does
 MIDDLE_STIFFNESS = 0.01  # for each part: parts that all lie at one angle do not say about which point they turn
 
 
@@ -48,6 +49,27 @@ def place_good_parts(
     usual = usual_fit([plain.aligner.align(small).fit for small in smalls])
     placer = placer_with(usual)
     return placer, [placer.place(frame) for frame in progress(frames, "aligning good parts")]
+
+
+def placed_as_new(
+    frames: Sequence[Frame], pictures: Sequence[Pixels], placer: Placer, folds: Sequence[npt.NDArray[np.intp]]
+) -> list[Pixels]:
+    """The good parts' working pictures, each brought into place by the median of parts that its fold leaves over.
+
+    Where a part has its share in the median, it is found there a little better than a new part will be, and the limit
+    would lie too near. Among MANY_PARTS no part has a share that counts, and they stay as they are. folds: as of
+    `folds_of`.
+    """
+    if len(pictures) >= MANY_PARTS:
+        return list(pictures)
+    width, height = frames[0].width, frames[0].height
+    found = list(pictures)
+    for left_out in folds:
+        others = median_picture([part for number, part in enumerate(pictures) if number not in set(left_out)])
+        without = Placer(others, placer.settings, frame_width=width, frame_height=height, inspected=placer.inspected)
+        for number in left_out:
+            found[number] = without.place(frames[number]).pixels
+    return found
 
 
 def usual_fit(fits: Sequence[float]) -> float:
