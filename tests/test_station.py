@@ -157,7 +157,9 @@ def test_inspector_that_gives_garbage_is_fault(garbage: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "garbage", [7, "part", (), TriggerEvent(at_ns=10**19), TriggerEvent(at_ns=time.time_ns())], ids=repr
+    "garbage",
+    [7, "part", (), TriggerEvent(at_ns=10**19), TriggerEvent(at_ns=time.time_ns())],
+    ids=["number", "text", "nothing", "far future", "another clock"],
 )
 def test_trigger_that_gives_garbage_or_another_clocks_time_is_a_fault(garbage: object) -> None:
     bench = Bench()
