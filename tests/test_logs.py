@@ -25,7 +25,8 @@ def pipe() -> Iterator[tuple[int, int]]:
             continue
 
 
-def test_lines_come_in_order_and_the_last_ones_too(tmp_path: Path) -> None:
+def test_lines_come_in_order_and_the_last_ones_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # pytest cannot hand on text that is no Unicode
     with (tmp_path / "log").open("wb") as file, logging_to(file.fileno()):
         for number in range(100):
             log.info("line %d", number)
