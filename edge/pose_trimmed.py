@@ -32,7 +32,8 @@ def locally_normalised(picture: FloatArray) -> FloatArray:
 
 
 class TrimmedRefiner:
-    """Gauss-Newton on the pixels that agree with the reference, in pictures of one size.
+    """Gauss-Newton on the pixels that agree with the reference, in pictures of one size. One at a time: its arrays are
+    used again.
 
     reference: (h, w) float32. is_seen: (h, w) pixels that take part. is_round: the rotation stays as it is.
     """

@@ -15,7 +15,7 @@ from training.disturbances import disturbed_a_little
 from training.placement_spread import placement_spread_px
 from training.progress import progress
 from training.synthesis import with_defect
-from training.unit_space import USUAL_REACH_PX, folds_of, median_picture, unit_space
+from training.unit_space import USUAL_REACH_PX, folds_of, median_picture, unit_space, without
 
 SYNTHETIC_PER_PART = 16
 SYNTHETIC_AT_LEAST, SYNTHETIC_AT_MOST = 400, 4800
@@ -103,8 +103,9 @@ def cell_examples(
     changes = np.zeros((len(defective_of), *shape[:2]), np.float16)
     folds = list(folds_of([str(number) for number in range(count)])) if folds is None else folds
     for left_out in progress(folds, "measuring cells"):
-        seen = [part for number, part in enumerate(pictures) if number not in set(left_out)]
-        variables = unit_space(seen, settings, picture, usual_reach_px=usual_reach_px).variables(settings)
+        variables = unit_space(without(pictures, left_out), settings, picture, usual_reach_px=usual_reach_px).variables(
+            settings
+        )
         for number in left_out:
             part = pictures[number] if as_new is None else as_new[number]
             good[number] = variables.of(part)

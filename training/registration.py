@@ -16,7 +16,7 @@ from edge.frame import Frame, Pixels
 from edge.placing import Placer, WorkingPicture
 from edge.settings import AlignmentMode, AlignmentSettings, MapSettings
 from training.progress import progress
-from training.unit_space import median_picture
+from training.unit_space import median_picture, without
 
 CANDIDATES, COMPARED = 8, 24  # parts that may be the first reference, and parts that each is compared with
 ROUNDS = 2
@@ -65,10 +65,10 @@ def placed_as_new(
     width, height = frames[0].width, frames[0].height
     found = list(pictures)
     for left_out in folds:
-        others = median_picture([part for number, part in enumerate(pictures) if number not in set(left_out)])
-        without = Placer(others, placer.settings, frame_width=width, frame_height=height, inspected=placer.inspected)
+        others = median_picture(without(pictures, left_out))
+        by_others = Placer(others, placer.settings, frame_width=width, frame_height=height, inspected=placer.inspected)
         for number in left_out:
-            found[number] = without.place(frames[number]).pixels
+            found[number] = by_others.place(frames[number]).pixels
     return found
 
 

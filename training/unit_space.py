@@ -19,6 +19,11 @@ LEVELS_PER_STEP = 4.0  # quantiles are taken of whole numbers, a quarter of a gr
 ROWS_AT_ONCE = 24
 
 
+def without(pictures: Sequence[Pixels], left_out: npt.NDArray[np.intp]) -> list[Pixels]:
+    """The pictures but those with these numbers."""
+    return [pictures[number] for number in np.setdiff1d(np.arange(len(pictures)), left_out)]
+
+
 def median_picture(pictures: Sequence[Pixels]) -> Pixels:
     """Median of working pictures, pixel by pixel, uint8."""
     return np.asarray(np.median(np.stack(pictures), axis=0), dtype=np.uint8)
