@@ -23,6 +23,7 @@ from tests.vm.appliance import DEFECTIVE, FILM, HOLD_MS, film_frame, installed_i
 from tests.vm.image import scratch
 from tests.vm.machine import IS_FULL, Machine, kernel, only_full
 
+IDENTICAL = "frame identical to the last one"
 PARTS = 200 if IS_FULL else 15
 POWER_CUTS = 20 if IS_FULL else 1
 LONG_S = 1200.0
@@ -68,6 +69,16 @@ def last_part(machine: Machine) -> int:
     return int(rows(machine)["begun"])
 
 
+def check_it_judges(machine: Machine) -> None:
+    """A part gets OK or NG. As the film goes round, a part may look like the last one by chance: then the next one."""
+    for _ in range(3):
+        before = last_part(machine)
+        if parts(machine, 1)[0]["outcomes"].keys() <= {"ok", "ng"}:
+            return
+        assert rows(machine, first=before + 1)["parts"][0]["reason"] == IDENTICAL
+    raise AssertionError("three pictures in a row were the last part's: the film stands still")
+
+
 def test_units_are_sound_and_closed(station: Machine) -> None:
     """`systemd-analyze verify` says nothing, and both units' exposure is at most 2.0 of 10."""
     for unit in ("kensa.service", "kensa-web.service"):
@@ -103,9 +114,9 @@ def test_every_edge_gives_busy_then_one_outcome_and_a_row(
     reasons = Counter(f"{record['outcome']}: {record['reason']}" for record in records)
     pulses = sorted(part["pulse_ms"] for part in seen)
     print(dict(reasons), f"pulses {pulses[0]:.0f} to {pulses[-1]:.0f} ms, median {pulses[PARTS // 2]:.0f}")
-    assert reasons.keys() <= {"OK: within limit", "NG: too far from good", "FAULT: frame identical to the last one"}
+    assert reasons.keys() <= {"OK: within limit", "NG: too far from good", f"FAULT: {IDENTICAL}"}
     assert reasons["OK: within limit"] > 0 < reasons["NG: too far from good"]
-    assert reasons["FAULT: frame identical to the last one"] <= 1 + PARTS // 15  # by chance, as the film goes round
+    assert reasons[f"FAULT: {IDENTICAL}"] <= 1 + PARTS // 15  # by chance, as the film goes round
     # The PLC looks every few ms, an emulated processor stands still now and then: the middle one tells.
     assert HOLD_MS - 20 <= pulses[PARTS // 2] <= HOLD_MS + 200
     assert min(part["pulse_at_most_ms"] for part in seen) >= HOLD_MS
@@ -133,14 +144,14 @@ def check_truth(records: list[dict[str, Any]], bundle: Bundle, inspector: Inspec
 
 
 def test_a_burst_gives_exactly_the_counted_faults(ready: Machine) -> None:
-    before, edges = last_part(ready), 12
-    said = json.loads(ready.run(f"{TOOLS} plc.py burst {edges} 40", timeout_s=LONG_S))
+    before, edges, gap_ms = last_part(ready), 6, 120  # all while the first one's pulse lasts, none lost in debouncing
+    said = json.loads(ready.run(f"{TOOLS} plc.py burst {edges} {gap_ms}", timeout_s=LONG_S))
     found = rows(ready, first=before + 1)
     reasons = Counter(part["reason"] for part in found["parts"])
     print(dict(reasons), said["rises"])
     assert len(found["parts"]) == edges
     assert reasons["trigger while busy"] == edges - 1
-    assert sum(part["outcome"] in ("OK", "NG") for part in found["parts"]) == 1
+    assert sum(part["outcome"] in ("OK", "NG") or part["reason"] == IDENTICAL for part in found["parts"]) == 1
 
 
 @only_full
@@ -255,8 +266,8 @@ def test_black_pictures_are_faults_and_the_next_good_picture_is_judged(ready: Ma
     finally:
         ready.run("systemctl stop trouble; systemctl start line-feed")
     ready.until(READY, timeout_s=LONG_S)
-    assert parts(ready, 1)[0]["outcomes"].keys() <= {"ok", "ng"}
-    dark_part, good_part = rows(ready, first=before + 1)["parts"][-2:]
+    check_it_judges(ready)
+    dark_part, *_, good_part = rows(ready, first=before + 1)["parts"]
     print(dark_part["reason"], dark_part["detail"])
     assert dark_part["reason"] in ("too dark", "part not found where it should lie")
     assert good_part["outcome"] in ("OK", "NG")
@@ -267,7 +278,7 @@ def test_model_that_is_damaged_is_no_matter_until_the_restart_and_then_not_ready
     model = ready.run("ls /opt/kensa/venv/lib/python3*/site-packages/edge/demo/bundle").strip()
     ready.run(f"cp {model} /tmp/model; printf x | dd of={model} bs=1 seek=100000 conv=notrunc status=none")
     try:
-        assert parts(ready, 1)[0]["outcomes"].keys() <= {"ok", "ng"}  # it judges with what it has proved
+        check_it_judges(ready)  # with what it has proved
         ready.run("systemctl restart --no-block kensa")
         ready.until("journalctl -u kensa -o cat | grep -q 'there is no valid model'", timeout_s=LONG_S)
         ready.until("systemctl is-active -q kensa", timeout_s=LONG_S)
@@ -331,8 +342,7 @@ def test_a_clock_that_jumps_an_hour_does_not_disturb_a_part(ready: Machine) -> N
                 ready.until(NOT_READY, timeout_s=LONG_S)
                 ready.run("/opt/kensa/venv/bin/edge tell --config /etc/kensa/station.yaml reset")
                 ready.until(READY, timeout_s=LONG_S)
-            part = parts(ready, 1)[0]
-            assert part["outcomes"].keys() <= {"ok", "ng"}
+            check_it_judges(ready)
     finally:
         ready.run("date -s '+1 hour'")
 
