@@ -39,6 +39,17 @@ def turned_brackets() -> list[Frame]:
     return [Frame(pixels=noisy(motion.of(bracket()), random)) for motion in motions]
 
 
+def turned_pills() -> list[Frame]:
+    """Nearly round, so that a search that begins within a fixture's range ends far outside of it."""
+    pill = np.full((240, 320), 30, np.uint8)
+    cv2.ellipse(pill, (160, 120), (80, 58), 0, 0, 360, 200, -1)
+    cv2.line(pill, (140, 100), (170, 100), 180, 3)
+    pill = cv2.GaussianBlur(pill, (0, 0), 2)
+    random = np.random.default_rng(0)
+    motions = [drawn_motion(random, pill, shift=(0, 0.03), degrees=(0, 180)) for _ in range(PARTS)]
+    return [Frame(pixels=noisy(motion.of(pill), random)) for motion in motions]
+
+
 def texture(grain_px: float, *, shading: float = 0.0) -> list[Frame]:
     """Continuous material: another piece of it in every picture, under light that may differ across the picture."""
     random = np.random.default_rng(0)
@@ -55,6 +66,7 @@ SETS = {
     "five connectors": (lambda: connectors(5), AlignmentMode.FIXTURE),
     "connectors moved as far as a fixture lets them": (moved_connectors, AlignmentMode.FIXTURE),
     "parts turned at random": (turned_brackets, AlignmentMode.ANY_ANGLE),
+    "nearly round parts turned at random": (turned_pills, AlignmentMode.ANY_ANGLE),
     "fine material": (lambda: texture(1.0), AlignmentMode.NONE),
     "coarse material": (lambda: texture(6.0), AlignmentMode.NONE),
     "shaded material": (lambda: texture(2.0, shading=0.3), AlignmentMode.NONE),

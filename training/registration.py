@@ -113,12 +113,14 @@ def pair_fits(
 ) -> npt.NDArray[np.float64]:
     """How well parts fit each candidate for the first reference, itself left out: (candidates, parts - 1).
 
+    Zero where they fit only when turned farther than two parts may differ: round ones are found so, and then refused.
     compared_to_degrees: as for `Aligner`.
     """
     fits = []
     for candidate in evenly(len(smalls), CANDIDATES):
         aligner = wide_aligner(smalls[candidate], settings, compared_to_degrees=compared_to_degrees)
-        fits.append([aligner.align(small).fit for number, small in enumerate(smalls) if number != candidate])
+        found = [aligner.align(small) for number, small in enumerate(smalls) if number != candidate]
+        fits.append([0.0 if aligner.is_turned_too_far(placement) else placement.fit for placement in found])
     return np.array(fits)
 
 
