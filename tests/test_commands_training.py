@@ -18,6 +18,7 @@ from edge.drivers.connector import render
 from tests.foreign_pictures import foreign_pictures
 from tests.picture_folders import fill, pixels, png, write_picture
 from tests.small_disks import small_disk
+from tests.test_alignment_mode import turned_pills
 from training.__main__ import main
 from training.cells import learn_cells
 from training.commands.connector import write
@@ -142,6 +143,18 @@ def test_a_wrong_folder_fails_with_one_sentence_and_leaves_nothing_behind(
     before = tree(tmp_path)
     assert re.search(sentence, sentence_of(run("fit", tmp_path / "data", "--out", tmp_path / "run", *COARSE)))
     assert tree(tmp_path) == before
+
+
+def test_parts_that_lie_where_a_station_would_refuse_them_are_told_before_they_are_learned_from(
+    tmp_path: Path,
+) -> None:
+    for number, frame in enumerate(turned_pills()):
+        write_picture(tmp_path / "data" / "train" / "good" / f"part-{number:04}.png", frame.pixels)
+    asked = ("fit", tmp_path / "data", "--out", tmp_path / "run", "--alignment", "fixture")
+    words = sentence_of(run(*asked))
+    assert re.search(r"\d+ of 12 good parts lie where .* refuse them \(.*part-\d+\.png: .*(rotated|shifted) by", words)
+    assert "--alignment" in words
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(

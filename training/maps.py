@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from edge.errors import NotJudged
 from edge.frame import Frame, Pixels
-from edge.placing import Placer
+from edge.placing import Placer, WorkingPicture
 from edge.preprocess import CellFunction, References, cell_levels
 from edge.settings import Grid, MapSettings
 from edge.variables import FloatArray, Light, variable_count
@@ -27,6 +27,7 @@ from training.registration import place_good_parts, placed_as_new
 from training.synthesis import MapPool
 from training.unit_space import folds_of, median_picture, unit_space
 
+MOST_OUT_OF_PLACE = 0.1  # of the good parts
 SMALLEST_VISIBLE_SHARE = 0.5  # of the plain ones; 0.97 on pills
 SMALLEST_VISIBLE_LEVELS = 30  # a synthetic defect that raises no cell by two deviations teaches nothing
 
@@ -86,6 +87,7 @@ def learn_good_parts(
     folds = list(folds_of(parts))
     random = np.random.default_rng(seed)
     placer, placed = place_good_parts(frames, settings, inspected=inspected)
+    _check_places(placed, placer, frames)
     pictures = [part.pixels for part in placed]
     picture = median_picture(pictures)
     _check_light(pictures, picture, frames)
@@ -120,6 +122,21 @@ def learn_good_parts(
         labelled=_mapped(function, labelled, settings.grid),
         folds=folds,
     )
+
+
+def _check_places(placed: Sequence[WorkingPicture], placer: Placer, frames: Sequence[Frame]) -> None:
+    """Raise TrainingError if so many good parts lie out of the range that a station would refuse good ones all day."""
+    refused = []
+    for part, frame in zip(placed, frames, strict=True):
+        try:
+            placer.aligner.check(part.placement, smallest_fit=-1.0)
+        except NotJudged as reason:
+            refused.append(f"{frame.source}: {reason}")
+    if len(refused) > MOST_OUT_OF_PLACE * len(placed):
+        raise TrainingError(
+            f"{len(refused)} of {len(placed)} good parts lie where a station would refuse them ({refused[0]}); "
+            "show them as they will lie on the line, or say with --alignment how they may lie"
+        )
 
 
 def _check_light(pictures: Sequence[Pixels], reference: Pixels, frames: Sequence[Frame]) -> None:
