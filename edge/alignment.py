@@ -100,12 +100,8 @@ class Aligner:
             raise NotJudged(
                 Reason.MISALIGNED, f"shifted by {100 * shift_px / max(self.height, self.width):.1f} % of the picture"
             )
-        if self.is_turned_too_far(placement):
+        if abs(placement.rotation_rad) > self._largest_rotation_rad:
             raise NotJudged(Reason.MISALIGNED, f"rotated by {math.degrees(placement.rotation_rad):.1f} degrees")
-
-    def is_turned_too_far(self, placement: Placement) -> bool:
-        """Whether it is rotated beyond the range, where a refined placement may have ended."""
-        return abs(placement.rotation_rad) > self._largest_rotation_rad
 
 
 class Untouched:

@@ -39,14 +39,14 @@ def turned_brackets() -> list[Frame]:
     return [Frame(pixels=noisy(motion.of(bracket()), random)) for motion in motions]
 
 
-def turned_pills() -> list[Frame]:
-    """Nearly round, so that a search that begins within a fixture's range ends far outside of it."""
+def turned_pills(degrees: float = 180.0) -> list[Frame]:
+    """Nearly round, so that a search that begins within a fixture's range ends far outside of it, and fits."""
     pill = np.full((240, 320), 30, np.uint8)
     cv2.ellipse(pill, (160, 120), (80, 58), 0, 0, 360, 200, -1)
     cv2.line(pill, (140, 100), (170, 100), 180, 3)
     pill = cv2.GaussianBlur(pill, (0, 0), 2)
     random = np.random.default_rng(0)
-    motions = [drawn_motion(random, pill, shift=(0, 0.03), degrees=(0, 180)) for _ in range(PARTS)]
+    motions = [drawn_motion(random, pill, shift=(0, 0.03), degrees=(0, degrees)) for _ in range(PARTS)]
     return [Frame(pixels=noisy(motion.of(pill), random)) for motion in motions]
 
 
@@ -67,6 +67,8 @@ SETS = {
     "connectors moved as far as a fixture lets them": (moved_connectors, AlignmentMode.FIXTURE),
     "parts turned at random": (turned_brackets, AlignmentMode.ANY_ANGLE),
     "nearly round parts turned at random": (turned_pills, AlignmentMode.ANY_ANGLE),
+    "nearly round parts turned a little too far": (lambda: turned_pills(25), AlignmentMode.ANY_ANGLE),
+    "nearly round parts turned as far as a fixture lets them": (lambda: turned_pills(10), AlignmentMode.FIXTURE),
     "fine material": (lambda: texture(1.0), AlignmentMode.NONE),
     "coarse material": (lambda: texture(6.0), AlignmentMode.NONE),
     "shaded material": (lambda: texture(2.0, shading=0.3), AlignmentMode.NONE),

@@ -23,11 +23,10 @@ from training.cell_examples import CellExamples, cell_examples
 from training.cells import learn_cells, standardised
 from training.errors import TrainingError
 from training.progress import progress
-from training.registration import place_good_parts, placed_as_new
+from training.registration import MOST_OUT_OF_PLACE, place_good_parts, placed_as_new
 from training.synthesis import MapPool
 from training.unit_space import folds_of, median_picture, unit_space
 
-MOST_OUT_OF_PLACE = 0.1  # of the good parts
 SMALLEST_VISIBLE_SHARE = 0.5  # of the plain ones; 0.97 on pills
 SMALLEST_VISIBLE_LEVELS = 30  # a synthetic defect that raises no cell by two deviations teaches nothing
 

@@ -22,6 +22,7 @@ CANDIDATES, COMPARED = 8, 24  # parts that may be the first reference, and parts
 ROUNDS = 2
 USUAL_QUARTILES = 4.0  # below the middle, in distances of the lower quartile from it: six deviations of a normal one
 WIDEST_SHIFT, WIDEST_ROTATION_DEGREES = 0.2, 45.0
+MOST_OUT_OF_PLACE = 0.1  # of the good parts: a few odd ones among them are no reason to give up
 MANY_PARTS = 50  # none of so many moves their median by itself; of ten, each does
 MIDDLE_STIFFNESS = 0.01  # for each part: parts that all lie at one angle do not say about which point they turn
 
@@ -113,14 +114,12 @@ def pair_fits(
 ) -> npt.NDArray[np.float64]:
     """How well parts fit each candidate for the first reference, itself left out: (candidates, parts - 1).
 
-    Zero where they fit only when turned farther than two parts may differ: round ones are found so, and then refused.
     compared_to_degrees: as for `Aligner`.
     """
     fits = []
     for candidate in evenly(len(smalls), CANDIDATES):
         aligner = wide_aligner(smalls[candidate], settings, compared_to_degrees=compared_to_degrees)
-        found = [aligner.align(small) for number, small in enumerate(smalls) if number != candidate]
-        fits.append([0.0 if aligner.is_turned_too_far(placement) else placement.fit for placement in found])
+        fits.append([aligner.align(small).fit for number, small in enumerate(smalls) if number != candidate])
     return np.array(fits)
 
 

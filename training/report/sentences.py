@@ -61,8 +61,12 @@ def alignment_of(fitted: Fitted) -> Told:
     """How parts may lie, who decided it, and when a part does not fit."""
     choice, manifest = fitted.learned.alignment, fitted.bundle.manifest
     words = told(f"mode.{choice.mode.value}")
-    fits = {mode.value: f"{fit:.3f}" for mode, fit in choice.fits.items()}
-    words = told("mode.fits", mode=words, **fits) if fits else told("mode.told", mode=words)
+    if choice.fits:
+        fits = {mode.value: f"{fit:.3f}" for mode, fit in choice.fits.items()}
+        turned, compared = choice.turned
+        words = told("mode.fits", mode=words, turned=turned, compared=compared, **fits)
+    else:
+        words = told("mode.told", mode=words)
     if manifest.map.alignment.mode == "none":
         return words
     return told("mode.fit", mode=words, fit=f"{manifest.limit.smallest_fit:.2f}")
