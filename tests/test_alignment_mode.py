@@ -89,6 +89,22 @@ def test_good_parts_choose_the_mode(name: str) -> None:
     assert f"{choice.fits[AlignmentMode.FIXTURE]:.3f}" in str(choice)
 
 
+@pytest.mark.parametrize(("within", "allowed"), [(0.05, 0.06), (0.09, 0.12), (0.14, 0.2)])
+def test_parts_that_lie_farther_apart_are_looked_for_farther_away(within: float, allowed: float) -> None:
+    random = np.random.default_rng(0)
+    motions = [drawn_motion(random, bracket(), shift=(0.5 * within, within), degrees=(0, 5)) for _ in range(PARTS)]
+    frames = [Frame(pixels=noisy(motion.of(bracket()), random)) for motion in motions]
+    settings = settings_for(frames[0])
+    choice = choose_mode(frames, settings)
+    found = choice.applied_to(settings)
+    assert found.alignment.mode is AlignmentMode.FIXTURE
+    assert ("by up to" in str(choice)) == (allowed > settings.alignment.largest_shift)
+    assert found.alignment.largest_shift == allowed
+    placer, placed = place_good_parts(frames, found)
+    for part in placed:
+        placer.aligner.check(part.placement, smallest_fit=0.9)
+
+
 @pytest.mark.parametrize("name", ["mvtec_bottle_512", "mvtec_pill_512"])
 def test_real_parts_in_a_fixture_are_known_as_such(name: str, shared_data: Path) -> None:
     paths = list_pictures(shared_data / name / "train" / "good")

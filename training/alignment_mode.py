@@ -6,11 +6,21 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from edge.alignment import Placement
 from edge.frame import Frame, Pixels
-from edge.settings import AlignmentMode, AlignmentSettings, MapSettings
-from training.registration import COMPARED, MOST_OUT_OF_PLACE, blank_placer, evenly, pair_fits, registered
+from edge.settings import AlignmentMode, MapSettings
+from training.registration import (
+    COMPARED,
+    MOST_OUT_OF_PLACE,
+    WIDEST_SHIFT,
+    blank_placer,
+    evenly,
+    pair_fits,
+    registered,
+)
 
 COMMON_STRUCTURE = 0.6  # of fit: pictures that are alike by less have nothing in common that could be aligned
+ROOM = 1.2  # what is allowed, in shifts that nearly all parts stay within: 6 % for parts within 5 %
 LESS_MISFIT = 0.5  # any angle must leave less than this share of what a fixture leaves
 WORDS = {
     AlignmentMode.FIXTURE: "as in a fixture, shifted and rotated a little",
@@ -24,20 +34,31 @@ class ModeChoice:
     """A mode of alignment and why.
 
     fits: what three quarters of the pairs of good parts reach; empty if told. turned: how many parts of so many a
-    fixture would refuse for their angle, though they fit.
+    fixture would refuse for their angle, though they fit. largest_shift: a share of the picture's longer side, where
+    parts lie farther than usual; None: the usual one.
     """
 
     mode: AlignmentMode
     fits: dict[AlignmentMode, float] = field(default_factory=dict)
     turned: tuple[int, int] = (0, 0)
+    largest_shift: float | None = None
+
+    def applied_to(self, settings: MapSettings) -> MapSettings:
+        """The settings, with parts that lie so."""
+        found = settings.aligned(self.mode)
+        if self.largest_shift is None:
+            return found
+        alignment = found.alignment.model_copy(update={"largest_shift": self.largest_shift})
+        return found.model_copy(update={"alignment": alignment})
 
     def __str__(self) -> str:
         if not self.fits:
             return f"{WORDS[self.mode]} (as asked for)"
         fixture, any_angle = self.fits[AlignmentMode.FIXTURE], self.fits[AlignmentMode.ANY_ANGLE]
+        shifted = "" if self.largest_shift is None else f", by up to {100 * self.largest_shift:.0f} % of the picture"
         return (
-            f"{WORDS[self.mode]} (chosen by the good parts: of 1, they are alike by {fixture:.3f} when aligned as in "
-            f"a fixture, by {any_angle:.3f} at any angle; a fixture would refuse {self.turned[0]} of {self.turned[1]} "
+            f"{WORDS[self.mode]}{shifted} (chosen by the good parts: of 1, they are alike by {fixture:.3f} as in a "
+            f"fixture, by {any_angle:.3f} at any angle; a fixture would refuse {self.turned[0]} of {self.turned[1]} "
             "for their angle)"
         )
 
@@ -59,15 +80,35 @@ def choose_mode(frames: Sequence[Frame], settings: MapSettings) -> ModeChoice:
         pairs = pair_fits(smalls, alignment, compared_to_degrees=180.0)  # of the same pixels in both modes
         fits[mode] = float(np.quantile(pairs, 0.25))
     is_turned = 1 - fits[AlignmentMode.ANY_ANGLE] < LESS_MISFIT * (1 - fits[AlignmentMode.FIXTURE])
-    turned = _turned_too_far(smalls, settings.alignment.model_copy(update={"mode": AlignmentMode.FIXTURE}))
-    is_turned |= turned > MOST_OUT_OF_PLACE * len(smalls)
-    mode = AlignmentMode.ANY_ANGLE if is_turned else AlignmentMode.FIXTURE
+    lying = _lying(smalls, settings.aligned(AlignmentMode.FIXTURE))
+    degrees = [abs(math.degrees(part.rotation_rad)) for part in lying]
+    turned = sum(turn > settings.alignment.largest_rotation_degrees for turn in degrees)
+    mode = AlignmentMode.FIXTURE
+    if is_turned or turned > MOST_OUT_OF_PLACE * len(smalls):
+        mode = AlignmentMode.ANY_ANGLE
+        lying = _lying(smalls, settings.aligned(mode))
     if fits[mode] < COMMON_STRUCTURE:
-        mode = AlignmentMode.NONE
-    return ModeChoice(mode=mode, fits=fits, turned=(turned, len(smalls)))
+        return ModeChoice(mode=AlignmentMode.NONE, fits=fits, turned=(turned, len(smalls)))
+    return ModeChoice(
+        mode=mode,
+        fits=fits,
+        turned=(turned, len(smalls)),
+        largest_shift=_largest_shift(lying, max(smalls[0].shape), usual=settings.alignment.largest_shift),
+    )
 
 
-def _turned_too_far(smalls: Sequence[Pixels], alignment: AlignmentSettings) -> int:
-    """How many parts lie out of the range of rotation, against their middle."""
-    placements = registered(smalls, alignment.model_copy(update={"clear_fit": -1.0}))
-    return sum(abs(math.degrees(part.rotation_rad)) > alignment.rotation_range_degrees for part in placements)
+def _lying(smalls: Sequence[Pixels], settings: MapSettings) -> list[Placement]:
+    """Where the parts lie against their middle."""
+    return registered(smalls, settings.alignment.model_copy(update={"clear_fit": -1.0}))
+
+
+def _largest_shift(lying: Sequence[Placement], longer_side_px: int, *, usual: float) -> float | None:
+    """Twice the usual shift, or the widest there is, if nearly all of the parts need it; None if they do not.
+
+    The usual one is searched as long as it holds, since a wider search is longer and sees less of the picture.
+    """
+    shifts = [math.hypot(part.x_px, part.y_px) / longer_side_px for part in lying]
+    nearly_all = ROOM * float(np.quantile(shifts, 1 - MOST_OUT_OF_PLACE))
+    if nearly_all <= usual:
+        return None
+    return 2 * usual if nearly_all <= 2 * usual < WIDEST_SHIFT else WIDEST_SHIFT

@@ -49,7 +49,7 @@ def set_up(dataset: DataSet, settings: MapSettings, *, seed: int) -> Trial:
     """Split the good training pictures by physical part, draw on those held out, and bring all into place."""
     learned, held_out = split_by_part(dataset.train_of(GOOD), share=HELD_OUT_SHARE, seed=seed)
     frames, others = LazyFrames(learned), LazyFrames(held_out)
-    settings = settings.aligned(choose_mode(frames, settings).mode)
+    settings = choose_mode(frames, settings).applied_to(settings)
     placer, placed = place_good_parts(frames, settings, inspected=dataset.inspected)
     is_part = part_of([frames[number].pixels for number in evenly(len(frames), LOOKED_AT)])
     if dataset.inspected is not None:

@@ -110,7 +110,7 @@ def learn(dataset: DataSet, settings: FitSettings, checkpoint: Checkpoint | None
     choice = choose_mode(frames, map_settings) if settings.alignment is None else ModeChoice(mode=settings.alignment)
     good = learn_good_parts(
         frames,
-        map_settings.aligned(choice.mode),
+        choice.applied_to(map_settings),
         parts=[sample.part for sample in learned_from],
         seed=seed,
         defective=LazyFrames(defective),

@@ -61,6 +61,8 @@ def alignment_of(fitted: Fitted) -> Told:
     """How parts may lie, who decided it, and when a part does not fit."""
     choice, manifest = fitted.learned.alignment, fitted.bundle.manifest
     words = told(f"mode.{choice.mode.value}")
+    if choice.largest_shift is not None:
+        words = told("mode.shift", mode=words, shift=f"{100 * choice.largest_shift:.0f}")
     if choice.fits:
         fits = {mode.value: f"{fit:.3f}" for mode, fit in choice.fits.items()}
         turned, compared = choice.turned
