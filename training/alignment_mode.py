@@ -103,7 +103,7 @@ def _lying(smalls: Sequence[Pixels], settings: MapSettings) -> list[Placement]:
 
 
 def _largest_shift(lying: Sequence[Placement], longer_side_px: int, *, usual: float) -> float | None:
-    """Twice the usual shift, or the widest there is, if nearly all of the parts need it; None if they do not.
+    """Twice the usual shift, or the widest there is, where the usual one would not hold nearly all parts; else None.
 
     The usual one is searched as long as it holds, since a wider search is longer and sees less of the picture.
     """
