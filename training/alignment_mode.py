@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from edge.alignment import Placement
-from edge.frame import Frame, Pixels
+from edge.frame import Frame
 from edge.settings import AlignmentMode, MapSettings
 from training.registration import (
     COMPARED,
@@ -76,17 +76,17 @@ def choose_mode(frames: Sequence[Frame], settings: MapSettings) -> ModeChoice:
     smalls = [placer.small_grey(frame) for frame in chosen]
     fits = {}
     for mode in (AlignmentMode.FIXTURE, AlignmentMode.ANY_ANGLE):
-        alignment = settings.alignment.model_copy(update={"mode": mode})
+        alignment = settings.aligned(mode).alignment
         pairs = pair_fits(smalls, alignment, compared_to_degrees=180.0)  # of the same pixels in both modes
         fits[mode] = float(np.quantile(pairs, 0.25))
     is_turned = 1 - fits[AlignmentMode.ANY_ANGLE] < LESS_MISFIT * (1 - fits[AlignmentMode.FIXTURE])
-    lying = _lying(smalls, settings.aligned(AlignmentMode.FIXTURE))
-    degrees = [abs(math.degrees(part.rotation_rad)) for part in lying]
-    turned = sum(turn > settings.alignment.largest_rotation_degrees for turn in degrees)
+    lying = registered(smalls, settings.aligned(AlignmentMode.FIXTURE))
+    most_rad = math.radians(settings.alignment.largest_rotation_degrees)
+    turned = sum(abs(part.rotation_rad) > most_rad for part in lying)
     mode = AlignmentMode.FIXTURE
     if is_turned or turned > MOST_OUT_OF_PLACE * len(smalls):
         mode = AlignmentMode.ANY_ANGLE
-        lying = _lying(smalls, settings.aligned(mode))
+        lying = registered(smalls, settings.aligned(mode))
     if fits[mode] < COMMON_STRUCTURE:
         return ModeChoice(mode=AlignmentMode.NONE, fits=fits, turned=(turned, len(smalls)))
     return ModeChoice(
@@ -95,11 +95,6 @@ def choose_mode(frames: Sequence[Frame], settings: MapSettings) -> ModeChoice:
         turned=(turned, len(smalls)),
         largest_shift=_largest_shift(lying, max(smalls[0].shape), usual=settings.alignment.largest_shift),
     )
-
-
-def _lying(smalls: Sequence[Pixels], settings: MapSettings) -> list[Placement]:
-    """Where the parts lie against their middle."""
-    return registered(smalls, settings.alignment.model_copy(update={"clear_fit": -1.0}))
 
 
 def _largest_shift(lying: Sequence[Placement], longer_side_px: int, *, usual: float) -> float | None:

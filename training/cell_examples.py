@@ -103,9 +103,8 @@ def cell_examples(
     changes = np.zeros((len(defective_of), *shape[:2]), np.float16)
     folds = list(folds_of([str(number) for number in range(count)])) if folds is None else folds
     for left_out in progress(folds, "measuring cells"):
-        variables = unit_space(without(pictures, left_out), settings, picture, usual_reach_px=usual_reach_px).variables(
-            settings
-        )
+        seen = without(pictures, left_out)
+        variables = unit_space(seen, settings, picture, usual_reach_px=usual_reach_px).variables(settings)
         for number in left_out:
             part = pictures[number] if as_new is None else as_new[number]
             good[number] = variables.of(part)

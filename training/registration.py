@@ -36,7 +36,7 @@ def place_good_parts(
     """
     blank = blank_placer(frames[0], settings)
     smalls = [blank.small_grey(frame) for frame in progress(frames, "reading good parts")]
-    placements = registered(smalls, settings.alignment.model_copy(update={"clear_fit": -1.0}))
+    placements = registered(smalls, settings)
     pairs = progress(list(zip(range(len(frames)), placements, strict=True)), "making the reference")
     median = median_picture([blank.place_at(frames[number], placement).pixels for number, placement in pairs])
     width, height = frames[0].width, frames[0].height
@@ -91,21 +91,22 @@ def blank_placer(first: Frame, settings: MapSettings) -> Placer:
     return Placer(np.zeros(shape, np.uint8), settings, frame_width=first.width, frame_height=first.height)
 
 
-def registered(smalls: Sequence[Pixels], settings: AlignmentSettings) -> list[Placement]:
+def registered(smalls: Sequence[Pixels], settings: MapSettings) -> list[Placement]:
     """Where every part lies against their common middle; smalls: (height, width) uint8 each.
 
     The first reference is the part that is most like the others: the median of parts that lie differently is a blur.
     Medians follow, of all parts brought into its place.
     """
-    if settings.mode is AlignmentMode.NONE:
+    alignment = _with(settings, clear_fit=-1.0).alignment  # what fits less than usual is not known before
+    if alignment.mode is AlignmentMode.NONE:
         return [STILL] * len(smalls)
-    aligner: Aligner | Untouched = wide_aligner(_medoid(smalls, settings), settings)
+    aligner: Aligner | Untouched = wide_aligner(_medoid(smalls, alignment), alignment)
     placements: list[Placement] = []
     for number in range(ROUNDS):
         placements = [aligner.align(small) for small in progress(smalls, f"aligning, round {number + 1}")]
-        placements = _centred(placements, settings.mode)
+        placements = _centred(placements, alignment.mode)
         median = median_picture([_moved_back(*pair) for pair in zip(smalls, placements, strict=True)])
-        aligner = aligner_for(median, settings)
+        aligner = aligner_for(median, alignment)
     return [aligner.align(small) for small in progress(smalls, "aligning")]
 
 
