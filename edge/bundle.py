@@ -209,7 +209,6 @@ def _forms(manifest: Manifest) -> dict[str, Form]:
         "scale": ((variables,), np.float32),
         "inwards": ((2 * variables, HIDDEN_UNITS), np.float32),
         "unit_space": ((grid.cells, HIDDEN_UNITS), np.float32),
-        "slopes": ((2, HIDDEN_UNITS), np.float32),
         "across": ((HIDDEN_UNITS, HIDDEN_UNITS), np.float32),
         "across_bias": ((HIDDEN_UNITS,), np.float32),
         "outwards": ((HIDDEN_UNITS,), np.float32),

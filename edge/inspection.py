@@ -16,7 +16,7 @@ from edge.interfaces import Embedder, EmbedsMany
 from edge.judge import judge
 from edge.placing import Placer, WorkingPicture
 from edge.preprocess import Mapper
-from edge.quality import FrameQuality, check_frame, measure_frame
+from edge.quality import FrameQuality, check_frame, check_noise
 from edge.record import Imaging
 from edge.scoring import Scorer
 from edge.variables import Light, grey_of
@@ -72,6 +72,7 @@ class Inspector:
             inspected=bundle.references.inspected,
         )
         self._light = Light(bundle.references.picture)
+        self._meter = bundle.references.meter()
         self._shape = bundle.references.picture.shape
         self.golden_frames = tuple(golden.frame for golden in bundle.golden)
         self._mapper = Mapper(bundle.references, bundle.cells, manifest.map)
@@ -94,16 +95,17 @@ class Inspector:
             found = replace(found, working=working)
             with _Stopwatch(times, "quality_ms"):
                 grey = grey_of(working.pixels)
-                quality, light = measure_frame(grey), self._light.of(grey)
+                quality, light = self._meter.of(grey), self._light.of(grey)
                 found = replace(found, imaging=self._imaging(light, quality, working.placement))
                 check_frame(quality, self._manifest.quality)
                 self._placer.aligner.check(working.placement, smallest_fit=self._manifest.limit.smallest_fit)
             with _Stopwatch(times, "map_ms"):
                 cell_map = self._mapper.to_map(working.pixels, grey=grey, light=light)
-            found = replace(found, cell_map=cell_map)
-            return self._judged(found, cell_map)
+            judged = self._judged(replace(found, cell_map=cell_map), cell_map)
+            self._check_if_ok(judged.verdict, quality)
         except NotJudged as reason:
             return replace(found, verdict=fault(reason.reason, reason.detail))
+        return judged
 
     def judge_map(self, cell_map: Pixels) -> Verdict:
         """The verdict on a stored map, as for the frame it came from."""
@@ -128,14 +130,21 @@ class Inspector:
         try:
             self._check_shape(pixels)
             grey = grey_of(pixels)
-            check_frame(measure_frame(grey), self._manifest.quality)
-            return self.judge_map(self._mapper.to_map(pixels, grey=grey))
+            quality = self._meter.of(grey)
+            check_frame(quality, self._manifest.quality)
+            verdict = self.judge_map(self._mapper.to_map(pixels, grey=grey))
+            self._check_if_ok(verdict, quality)
         except NotJudged as reason:
             return fault(reason.reason, reason.detail)
+        return verdict
 
     def _check_shape(self, pixels: Pixels) -> None:
         if pixels.shape != self._shape:
             raise NotJudged(Reason.WRONG_FORMAT, f"{pixels.shape}, the model's own are {self._shape}")
+
+    def _check_if_ok(self, verdict: Verdict, quality: FrameQuality) -> None:
+        if verdict.reason is Reason.WITHIN_LIMIT:
+            check_noise(quality, self._manifest.quality)
 
     def _judged(self, found: Inspection, cell_map: Pixels) -> Inspection:
         with _Stopwatch(found.times, "embed_ms"):

@@ -55,7 +55,7 @@ class KindEntry(Strict):
 class JoinedManifest(Strict):
     """What a joined bundle says of itself. kinds: in the order of their program numbers, from 1 on."""
 
-    format_version: Literal[5] = 5
+    format_version: Literal[7] = 7
     product: Product
     serial: Serial
     kinds: tuple[KindEntry, ...] = Field(min_length=2, max_length=MOST_KINDS)

@@ -13,8 +13,8 @@ from edge.settings import MapSettings, Share, Strict
 from edge.text_forms import DIGEST, FILE, GOLDEN, IN_WORDS
 from edge.verdict import Outcome
 
-FORMAT_VERSION = 4  # refused if newer; older formats are read by the version that wrote them
-JOINED_VERSION = 5  # of a bundle of several kinds (`joined.py`)
+FORMAT_VERSION = 6  # refused if newer; older formats are read by the version that wrote them
+JOINED_VERSION = 7  # of a bundle of several kinds (`joined.py`)
 LARGEST_BUNDLE_BYTES = 128 * 2**20
 LARGEST_MANIFEST_BYTES = 2**20
 MOST_GOLDEN_PIXELS = 100_000_000  # of all golden pictures together
@@ -88,7 +88,7 @@ class Training(Strict):
 class Manifest(Strict):
     """Everything about a model but its arrays."""
 
-    format_version: Literal[4] = 4
+    format_version: Literal[6] = 6
     product: Product
     serial: Serial
     frame: FrameFormat

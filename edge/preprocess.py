@@ -17,33 +17,34 @@ import numpy.typing as npt
 from edge.errors import NotJudged
 from edge.frame import Pixels
 from edge.plane_cells import Usual
+from edge.quality import FrameMeter
 from edge.settings import Grid, MapSettings
-from edge.variables import CellVariables, FloatArray
+from edge.variables import CellVariables, FloatArray, grey_of
 from edge.verdict import Reason
 
 FLOOR_SIGMA, CEILING_SIGMA = -3.0, 15.0
 NEIGHBOURHOOD_CELLS = 3
-HIDDEN_UNITS = 64
+HIDDEN_UNITS = 96
 LARGEST_VARIABLE = 20.0  # in units of its scale: beyond it more says nothing more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellFunction:
-    """How far a cell is from the good parts: two hidden layers, the same in every cell but for its unit space.
+    """How far a cell is from the good parts: two hidden layers of rectified units, the same in every cell but for its
+    unit space.
 
     Arrays are float32; V variables, twice (the cell's own, and their mean over its neighbourhood), K = HIDDEN_UNITS.
 
     centre, scale: (V,) what makes variables comparable. inwards: (2V, K). unit_space: (cells, K) what good parts' own
     variables at that place do to the first layer, bias included. across: (K, K), outwards: (K,), across_bias: (K,).
-    slopes: (2, K) of negative values in either layer. middle, deviation: (1,) of the value over good parts, the latter
-    its standard deviation or more (`training/cells.py`).
+    middle, deviation: (1,) of the value over good parts, the latter its standard deviation or more
+    (`training/cells.py`).
     """
 
     centre: FloatArray
     scale: FloatArray
     inwards: FloatArray
     unit_space: FloatArray
-    slopes: FloatArray
     across: FloatArray
     across_bias: FloatArray
     outwards: FloatArray
@@ -66,14 +67,10 @@ class CellJudge:
         size, units = function.inwards.shape
         self._function = function
         self._centre, self._per_scale = function.centre[:, np.newaxis], 1 / function.scale[:, np.newaxis]
-        first, second = (np.argsort(slopes > 1, kind="stable") for slopes in function.slopes)
-        of_own, of_around = np.split(function.inwards.T[first], 2, axis=1)
+        of_own, of_around = np.split(function.inwards.T, 2, axis=1)
         self._inwards = np.hstack([of_own, of_around / NEIGHBOURHOOD_CELLS**2])  # of sums, not of means
-        self._unit_space = np.ascontiguousarray(function.unit_space.T[first])  # (K, cells)
-        across = np.column_stack([function.across.T[:, first], function.across_bias])
-        self._across = np.ascontiguousarray(across[second])
-        self._outwards = np.ascontiguousarray(function.outwards[second])
-        self._bends = [_Bend(slopes[order]) for slopes, order in zip(function.slopes, (first, second), strict=True)]
+        self._unit_space = np.ascontiguousarray(function.unit_space.T)  # (K, cells)
+        self._across = np.column_stack([function.across.T, function.across_bias])
         self._surrounded = np.empty((size, rows, columns), np.float32)
         self._own, self._around = np.split(self._surrounded, 2)
         self._both = self._surrounded.reshape(size, -1)
@@ -89,27 +86,10 @@ class CellJudge:
         np.clip(own, -LARGEST_VARIABLE, LARGEST_VARIABLE, out=own)
         _sum_of_neighbourhood(self._own, self._of_three, self._around)
         np.matmul(self._inwards, self._both, out=first)
-        self._bends[0].bend(np.add(first, self._unit_space, out=first), second)
+        np.maximum(np.add(first, self._unit_space, out=first), 0, out=first)
         np.matmul(self._across, self._first, out=second)
-        self._bends[1].bend(second, first)
-        found = self._outwards @ second
+        found = self._function.outwards @ np.maximum(second, 0, out=second)
         return np.asarray((found - self._function.middle) / self._function.deviation, dtype=np.float32)
-
-
-class _Bend:
-    """What is negative, times its unit's slope: the larger of a value and its slope's product, for a slope up to one;
-    the smaller for a steeper one. Units with steeper ones come last."""
-
-    def __init__(self, slopes: FloatArray) -> None:
-        self._slopes = slopes[:, np.newaxis]
-        self._gentle = int(np.count_nonzero(slopes <= 1))
-
-    def bend(self, values: FloatArray, bent: FloatArray) -> None:
-        """values: (K, cells), overwritten. bent: room for as much."""
-        np.multiply(values, self._slopes, out=bent)
-        gentle, steep = slice(self._gentle), slice(self._gentle, None)
-        np.maximum(values[gentle], bent[gentle], out=values[gentle])
-        np.minimum(values[steep], bent[steep], out=values[steep])
 
 
 def scaled(variables: FloatArray, centre: FloatArray, scale: FloatArray) -> FloatArray:
@@ -165,6 +145,10 @@ class References:
             colours=Usual(mean=self.colour_mean, upper=self.colour_upper, lower=self.colour_lower),
             settings=settings,
         )
+
+    def meter(self) -> FrameMeter:
+        """What measures whether pictures are fit to be judged."""
+        return FrameMeter(grey_of(self.picture), inspected=self.inspected)
 
 
 class Mapper:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -11,6 +12,7 @@ from edge.errors import ModelError
 from edge.frame import Pixels
 
 HIGHER_ORDER = 4  # of Metric.HIGHER
+AROUND_CELLS = 3.0  # what counts as around a cell, a standard deviation
 
 FloatArray = npt.NDArray[np.float32]
 Distances = npt.NDArray[np.float64]
@@ -35,7 +37,7 @@ class Score:
 
     distance: from the embedding to the good-part centroid, as the model measures it. nearest_label: of the defect whose
     centroid lies in the same direction, seen from the good parts, None without labels. map_mean: mean of the map, 8 bit
-    levels. strongest_cell: (row, column) of the largest value.
+    levels. strongest_cell: (row, column), as of `strongest_cell`.
     """
 
     distance: float
@@ -71,7 +73,7 @@ class Scorer:
             distance=float(self.distances(embedding[np.newaxis])[0]),
             nearest_label=self._nearest(embedding),
             map_mean=float(cell_map.mean()),
-            strongest_cell=divmod(int(cell_map.argmax()), cell_map.shape[1]),
+            strongest_cell=strongest_cell(cell_map),
         )
 
     def score_many(self, embeddings: FloatArray, cell_maps: Pixels) -> list[Score]:
@@ -80,16 +82,14 @@ class Scorer:
         towards = (embeddings - self._good) @ self._directions.T  # (N, L)
         nearest = towards.argmax(axis=1) if self._labels else np.zeros(len(embeddings), np.intp)
         means = cell_maps.mean(axis=(1, 2))
-        strongest = cell_maps.reshape(len(cell_maps), -1).argmax(axis=1)
-        columns = cell_maps.shape[2]
         return [
             Score(
                 distance=float(distance),
                 nearest_label=self._labels[label] if self._labels else None,
                 map_mean=float(mean),
-                strongest_cell=(int(cell) // columns, int(cell) % columns),
+                strongest_cell=strongest_cell(cell_map),
             )
-            for distance, label, mean, cell in zip(distances, nearest, means, strongest, strict=True)
+            for distance, label, mean, cell_map in zip(distances, nearest, means, cell_maps, strict=True)
         ]
 
     def distances(self, embeddings: FloatArray) -> Distances:
@@ -100,6 +100,17 @@ class Scorer:
         if not self._labels or not np.isfinite(embedding).all():
             return None
         return self._labels[int(np.argmax(self._directions @ (embedding - self._good)))]
+
+
+def strongest_cell(cell_map: Pixels) -> tuple[int, int]:
+    """(row, column) of the largest value of a map (rows, columns) uint8.
+
+    Maps end at 255, so that a large defect has several of these: the one with the most around it is its middle.
+    """
+    around = cv2.GaussianBlur(cell_map.astype(np.float32), (0, 0), AROUND_CELLS, borderType=cv2.BORDER_CONSTANT)
+    around[cell_map < cell_map.max()] = -1
+    row, column = divmod(int(around.argmax()), cell_map.shape[1])
+    return row, column
 
 
 def directions_of(vectors: FloatArray) -> FloatArray:

@@ -29,6 +29,7 @@ class Reason(StrEnum):
     TOO_DARK = "too dark"
     TOO_BRIGHT = "too bright"
     BLURRED = "blurred"
+    NOISY = "noisy"
     MISALIGNED = "part not found where it should lie"
     NOT_FINITE = "computation gave no finite number"
     LATE = "verdict after the deadline"

@@ -98,10 +98,6 @@ def plain_cells(function: CellFunction, variables: FloatArray) -> FloatArray:
     side = (NEIGHBOURHOOD_CELLS, NEIGHBOURHOOD_CELLS)
     around = cv2.blur(own, side, borderType=cv2.BORDER_REPLICATE).reshape(own.shape)
     both = np.concatenate([own, around], axis=2).reshape(-1, 2 * own.shape[2])
-    first = leaky(both @ function.inwards + function.unit_space, function.slopes[0])
-    second = leaky(first @ function.across + function.across_bias, function.slopes[1])
+    first = np.maximum(both @ function.inwards + function.unit_space, 0)
+    second = np.maximum(first @ function.across + function.across_bias, 0)
     return ((second @ function.outwards - function.middle) / function.deviation).astype(np.float32)
-
-
-def leaky(values: FloatArray, slopes: FloatArray) -> FloatArray:
-    return np.maximum(values, 0) + slopes * np.minimum(values, 0)

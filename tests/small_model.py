@@ -13,7 +13,7 @@ from edge.drivers.onnx import OnnxEmbedder
 from edge.frame import Frame
 from edge.inspection import Inspector
 from edge.manifest import FrameFormat, GoldenResult, LimitRecord, Manifest, Training
-from edge.quality import limits_from
+from edge.quality import QualityLimits, limits_from
 from edge.settings import Channel, Grid, MapSettings, Variable
 from edge.variables import grey_of
 from edge.verdict import Outcome
@@ -68,10 +68,11 @@ def build_small_model(kind: Callable[[int], Frame] = small_frame, *, product: st
     torch.manual_seed(0)
     network = to_onnx(EmbeddingNet(SETTINGS.grid, (16,)).eval())
     embedder = OnnxEmbedder(network, cells=SETTINGS.grid.cells)
+    references = unit_space(pictures, SETTINGS, median_picture(pictures))
     draft = Bundle(
-        manifest=_manifest([grey_of(picture) for picture in pictures], product),
+        manifest=_manifest(limits_from([grey_of(picture) for picture in pictures], references.meter()), product),
         network=network,
-        references=unit_space(pictures, SETTINGS, median_picture(pictures)),
+        references=references,
         cells=standardised(function, values),
         centroids=Centroids(good=np.zeros(128, np.float32), defects=np.ones((2, 128), np.float32)),
         golden=(),
@@ -130,13 +131,13 @@ def _distance(inspector: Inspector, frame: Frame) -> float:
     return distance
 
 
-def _manifest(greys: list[np.ndarray], product: str) -> Manifest:
+def _manifest(quality: QualityLimits, product: str) -> Manifest:
     return Manifest(
         product=product,
         serial=7,
         frame=FrameFormat(width=WIDTH_PX, height=HEIGHT_PX, is_colour=True),
         map=SETTINGS,
-        quality=limits_from(greys),
+        quality=quality,
         limit=LimitRecord(
             distance=1e9,
             calibrated=1e9,

@@ -145,6 +145,21 @@ def test_a_frame_that_cannot_be_judged_is_a_fault(
     assert [bool(time) for time in times_of(found.times)] == [number < stages for number in range(5)]
 
 
+def test_noise_makes_a_fault_of_what_would_pass_and_of_nothing_else(small_bundle: Bundle, small_model: Small) -> None:
+    """What is beyond the limit in spite of the noise is defective."""
+    quality = small_bundle.manifest.quality.model_copy(update={"noise": 0.01})
+    strict = replace(small_bundle, manifest=small_bundle.manifest.model_copy(update={"quality": quality}))
+    inspector = Inspector(strict, embedder_of(small_bundle))
+    assert small_model.inspector.inspect(small_model.frames[0]).verdict.outcome is Outcome.OK
+    found, defective = inspector.inspect(small_model.frames[0]), inspector.inspect(spoilt(small_model.frames[0]))
+    assert found.verdict.reason is Reason.NOISY
+    assert "above 0.0" in found.verdict.detail
+    assert found.verdict.distance is found.cell_map is found.embedding is None
+    assert defective.verdict.outcome is Outcome.NG
+    working = [part.working.pixels for part in (found, defective) if part.working is not None]
+    assert [inspector.judge_working(pixels).reason for pixels in working] == [Reason.NOISY, Reason.TOO_FAR]
+
+
 PLACES: list[tuple[object, str, int]] = [
     (Placer, "check_format", 1),
     (Placer, "place", 1),
@@ -241,11 +256,12 @@ def test_a_tampered_map_is_found(small_bundle: Bundle) -> None:
     first, *rest = small_bundle.golden
     cell_map = first.cell_map.copy()
     too_many = int(MOST_CELLS_BEYOND * cell_map.size) + 1
-    cell_map.ravel()[:too_many] += MAP_TOLERANCE_LEVELS + 1
+    weakest = np.argsort(cell_map, axis=None)[:too_many]  # which move the embedding least
+    cell_map.ravel()[weakest] += MAP_TOLERANCE_LEVELS + 1
     tampered = replace(small_bundle, golden=(replace(first, cell_map=cell_map), *rest))
     with pytest.raises(ModelError, match=r"the map of golden/0\.png differs in 5 % of its cells here"):
         arm(tampered, embedder_of(tampered))
-    cell_map.ravel()[0] -= 1  # so much another processor's rounding may do
+    cell_map.ravel()[weakest[0]] -= 1  # so much another processor's rounding may do
     arm(tampered, embedder_of(tampered))
 
 

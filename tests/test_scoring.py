@@ -11,7 +11,7 @@ from scipy.spatial.distance import cdist
 
 from edge.errors import ModelError
 from edge.judge import judge
-from edge.scoring import Metric, Scorer, distances, squared_distances
+from edge.scoring import Metric, Scorer, distances, squared_distances, strongest_cell
 from edge.verdict import Outcome
 
 MAP = np.arange(12, dtype=np.uint8).reshape(3, 4)
@@ -81,6 +81,21 @@ def test_the_map_gives_its_mean_and_its_strongest_cell() -> None:
     score = scorer([], ()).score(np.zeros(3, np.float32), cell_map)
     assert score.strongest_cell == (7, 31)
     assert score.map_mean == pytest.approx(200 / (36 * 39))
+
+
+def test_the_strongest_cell_of_a_large_defect_is_its_middle() -> None:
+    cell_map = np.zeros((36, 39), np.uint8)
+    cell_map[4, 30] = 254
+    cell_map[10:17, 20:29] = 255
+    assert strongest_cell(cell_map) == (13, 24)
+    cell_map[3, 3] = 255
+    assert strongest_cell(cell_map)[0] == 13
+    assert strongest_cell(np.zeros((36, 39), np.uint8)) == (0, 0)
+
+
+@given(arrays(np.uint8, (5, 6)))
+def test_the_strongest_cell_holds_the_largest_value(cell_map: np.ndarray) -> None:
+    assert cell_map[strongest_cell(cell_map)] == cell_map.max()
 
 
 @pytest.mark.parametrize("shape", [(2,), (4,), (1, 3), (3, 1), ()])

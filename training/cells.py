@@ -54,15 +54,13 @@ class CellNet(nn.Module):
         self.is_seen[variables:] = float(shape.sees_neighbourhood)
         self.inwards = nn.Linear(2 * variables, units)
         self.unit_space = nn.Linear(4 * variables, units, bias=False)
-        self.first = nn.PReLU(units)
         self.across = nn.Linear(units, units)
-        self.second = nn.PReLU(units)
         self.outwards = nn.Linear(units, 1)
 
     def forward(self, variables: torch.Tensor, unit_spaces: torch.Tensor) -> torch.Tensor:
         """variables: (N, 2V). unit_spaces: (N, 4V)."""
-        first = self.first(self.inwards(variables * self.is_seen) + self.unit_space(unit_spaces))  # (N, K)
-        logits: torch.Tensor = self.outwards(self.second(self.across(first)))[:, 0]  # (N,)
+        first = functional.relu(self.inwards(variables * self.is_seen) + self.unit_space(unit_spaces))  # (N, K)
+        logits: torch.Tensor = self.outwards(functional.relu(self.across(first)))[:, 0]  # (N,)
         return logits
 
 
@@ -222,7 +220,6 @@ def _exported(network: CellNet, centre: FloatArray, scale: FloatArray, unit_spac
         scale=scale,
         inwards=array((network.inwards.weight * network.is_seen).T),
         unit_space=array(places),
-        slopes=np.stack([array(network.first.weight), array(network.second.weight)]),
         across=array(network.across.weight.T),
         across_bias=array(network.across.bias),
         outwards=array(network.outwards.weight[0]),

@@ -38,7 +38,7 @@ def draft_manifest(learned: Learned, settings: FitSettings) -> Manifest:
         serial=settings.serial,
         frame=FrameFormat(width=learned.first.width, height=learned.first.height, is_colour=learned.first.is_colour),
         map=learned.settings,
-        quality=limits_from([grey_of(picture) for picture in learned.good.pictures]),
+        quality=limits_from([grey_of(picture) for picture in learned.good.pictures], learned.good.references.meter()),
         metric=settings.metric,
         limit=LimitRecord(
             distance=PROVISIONAL,
