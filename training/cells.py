@@ -23,6 +23,7 @@ from training.progress import progress
 from training.threads import use_one_thread
 
 STEPS = 2400
+STEPS_A_PART, LEAST_STEPS = 30, 300  # few good parts would be learned by heart
 BATCH = 2048  # cells: half of good parts, a quarter of disturbed ones, a quarter of defects
 LABELLED_SHARE = 0.5  # of the defects' cells, once it is known which of labelled ones are defective
 LEARNING_RATE, WEIGHT_DECAY = 3e-3, 1e-2
@@ -110,6 +111,11 @@ def learn_cells(
         optimizer.step()
         schedule.step()
     return _exported(network, centre, scale, unit_spaces)
+
+
+def steps_for(parts: int) -> int:
+    """How long so many good parts are learned from."""
+    return min(max(STEPS_A_PART * parts, LEAST_STEPS), STEPS)
 
 
 def standardised(function: CellFunction, values: FloatArray) -> CellFunction:

@@ -20,7 +20,7 @@ from edge.settings import Grid, MapSettings
 from edge.variables import FloatArray, Light, variable_count
 from training.alignment_limits import smallest_fit
 from training.cell_examples import CellExamples, cell_examples
-from training.cells import learn_cells, standardised
+from training.cells import learn_cells, standardised, steps_for
 from training.errors import TrainingError
 from training.progress import progress
 from training.registration import MOST_OUT_OF_PLACE, place_good_parts, placed_as_new
@@ -168,6 +168,7 @@ def _cross_fitted(
 ) -> tuple[CellFunction, _Values]:
     """The function of all examples, and the values of each by a function of the others."""
     cells = examples.good.shape[1] * examples.good.shape[2]
+    steps = steps_for(len(examples.good))  # the same for all: their values are compared
     good, disturbed, defective = (
         np.zeros((len(each), cells), np.float32) for each in (examples.good, examples.disturbed, examples.defective)
     )
@@ -175,7 +176,7 @@ def _cross_fitted(
     def learned(number: int, left_out: npt.NDArray[np.intp] | None = None) -> CellFunction:
         shown = examples if left_out is None else examples.without(left_out)
         description = f"cell function {number} of {len(folds) + 1}"
-        learn = partial(learn_cells, shown, labelled=labelled, seed=seed, description=description)
+        learn = partial(learn_cells, shown, labelled=labelled, seed=seed, description=description, steps=steps)
         return learn() if once is None else once(number, learn)
 
     for number, left_out in enumerate(folds, start=1):
