@@ -18,7 +18,7 @@ from edge.settings import Channel, Grid, MapSettings, Variable
 from edge.variables import grey_of
 from edge.verdict import Outcome
 from training.cell_examples import cell_examples
-from training.cells import learn_cells, standardised
+from training.cells import LEAST_STEPS, learn_cells, standardised
 from training.export import to_onnx
 from training.network import EmbeddingNet
 from training.registration import place_good_parts
@@ -63,7 +63,7 @@ def build_small_model(kind: Callable[[int], Frame] = small_frame, *, product: st
     placer, placed = place_good_parts(frames, SETTINGS)
     pictures = [part.pixels for part in placed]
     examples = cell_examples(pictures, placer, np.random.default_rng(0))
-    function = learn_cells(examples, seed=0, description="", steps=150)
+    function = learn_cells(examples, seed=0, description="", steps=LEAST_STEPS)
     values = np.stack([function.of(part.astype(np.float32)) for part in examples.good])
     torch.manual_seed(0)
     network = to_onnx(EmbeddingNet(SETTINGS.grid, (16,)).eval())
@@ -82,9 +82,7 @@ def build_small_model(kind: Callable[[int], Frame] = small_frame, *, product: st
     embeddings = np.stack([part.embedding for part in found if part.embedding is not None])
     draft = replace(draft, centroids=replace(draft.centroids, good=embeddings.mean(axis=0)))
     distances = [_distance(Inspector(draft, embedder), frame) for frame in frames]
-    limit = draft.manifest.limit.model_copy(
-        update={"distance": 1.5 * max(distances), "calibrated": 1.5 * max(distances)}
-    )
+    limit = draft.manifest.limit.model_copy(update={"distance": 2 * max(distances), "calibrated": 2 * max(distances)})
     draft = replace(draft, manifest=draft.manifest.model_copy(update={"limit": limit}))
     raw = _with_golden(draft, Inspector(draft, embedder), kind)
     bundle = decode(raw)

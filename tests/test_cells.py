@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge.preprocess import CEILING_SIGMA, CellFunction
-from training.cells import standardised
+from training.cells import STEPS, standardised, steps_for
 
 PARTS, CELLS = 200, 100
 
@@ -36,3 +36,8 @@ def test_one_odd_part_of_many_does_not_blunt_the_map() -> None:
     values = np.random.default_rng(0).normal(0.0, 1.0, (PARTS, CELLS)).astype(np.float32)
     values[0, 7] = 1000.0
     assert float(standardised(untold(), values).deviation[0]) < 10.0
+
+
+def test_few_parts_are_learned_from_for_less_long_and_hundreds_as_long_as_thousands() -> None:
+    assert [steps_for(parts) for parts in (3, 10, 20, 50)] == [300, 300, 600, 1500]
+    assert steps_for(80) == steps_for(2000) == STEPS

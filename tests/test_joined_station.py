@@ -458,7 +458,12 @@ def test_the_process_of_its_own_tries_all_kinds(
     config = station_of(tmp_path, small_model, mirrored_model)
     found = install(config, send(tmp_path, sealed(joined_model)))
     assert found.tried.p99_ms > 0
-    lax = {**small_model.bundle.manifest.limit.model_dump(mode="json"), "distance": 1e6, "calibrated": 1e6}
+    lax = {
+        **small_model.bundle.manifest.limit.model_dump(mode="json"),
+        "distance": 1e6,
+        "calibrated": 1e6,
+        "map_mean": 255.0,
+    }
     golden = [{**part.model_dump(mode="json"), "outcome": "OK"} for part in mirrored_model.bundle.manifest.golden]
     blind = named(mirrored_model.raw, RIGHT, serial=8, limit=lax, golden=golden)
     raw = by_hand([(LEFT, named(small_model.raw, LEFT, serial=8)), (RIGHT, blind)], serial=8)

@@ -13,7 +13,7 @@ from tests.plain_path import plain_map
 from training.moved_pictures import Motion
 
 ONE_LEVEL = 0.999  # share of the cells that may differ by one level at most; a level is 0.07 standard deviations
-MOST_LEVELS = 2
+MOST_LEVELS = 3  # of one cell in tens of thousands
 LARGEST_DIFFERENCE = 0.035  # of the limit, between the two distances; a level in the strongest cell moves it by so much
 ON_THE_LIMIT = 0.005  # of it: so near, a single level in a single cell decides
 
