@@ -107,9 +107,12 @@ def strongest_cell(cell_map: Pixels) -> tuple[int, int]:
 
     Maps end at 255, so that a large defect has several of these: the one with the most around it is its middle.
     """
-    around = cv2.GaussianBlur(cell_map.astype(np.float32), (0, 0), AROUND_CELLS, borderType=cv2.BORDER_CONSTANT)
-    around[cell_map < cell_map.max()] = -1
-    row, column = divmod(int(around.argmax()), cell_map.shape[1])
+    found = cell_map.argmax()
+    is_strongest = cell_map == cell_map.flat[found]
+    if np.count_nonzero(is_strongest) > 1:
+        around = cv2.GaussianBlur(cell_map.astype(np.float32), (0, 0), AROUND_CELLS, borderType=cv2.BORDER_CONSTANT)
+        found = np.where(is_strongest, around, -1).argmax()
+    row, column = divmod(int(found), cell_map.shape[1])
     return row, column
 
 
