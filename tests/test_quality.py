@@ -91,6 +91,12 @@ def test_noise_is_the_laplacian_where_the_reference_is_flat() -> None:
     assert meter.of(noisy(reference, 4.0)).noise == pytest.approx(laplacian.mean(), rel=0.1)
 
 
+def test_where_nothing_is_inspected_noise_is_measured_everywhere() -> None:
+    """Such references do not come from training; they must not end in a number that is none."""
+    nowhere = FrameMeter(GOOD[0], inspected=np.zeros_like(GOOD[0]))
+    assert nowhere.of(GOOD[1]) == METER.of(GOOD[1])
+
+
 def test_noise_is_told_before_it_hides_a_defect() -> None:
     check_noise(METER.of(noisy(GOOD[1], 2.0)), LIMITS)
     with pytest.raises(NotJudged, match="less gain, more light") as refused:

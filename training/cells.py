@@ -71,7 +71,7 @@ def learn_cells(
     seed: int,
     description: str,
     labelled: npt.NDArray[np.float16] | None = None,
-    steps: int | None = None,
+    steps: int,
     shape: CellShape | None = None,
 ) -> CellFunction:
     """The function that tells changed cells from good ones; its standardisation is left at zero and one.
@@ -82,7 +82,7 @@ def learn_cells(
     use_one_thread()
     centre, scale = centre_and_scale(examples.good)
     good = _cells(examples.good, centre, scale)  # (N, cells, 2V)
-    steps, shape = steps or STEPS, shape or CellShape()
+    shape = shape or CellShape()
     unit_spaces = _unit_spaces(good, shape)  # (cells, 4V)
     of_labels = LabelledCells(
         torch.from_numpy(good[:0] if labelled is None else _cells(labelled, centre, scale)),
