@@ -38,6 +38,7 @@ from edge.web.language import LANGUAGES, words
 from edge.web.limits import BodyLimits
 from edge.web.reader import Reader
 from edge.web.site import Room, Site
+from edge.web.troubles import in_language
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +135,9 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _impossible(request: Request, error: Exception) -> Response:
     """The disk, the core or a device says no. Its sentence may name paths, which are for the log alone."""
     if isinstance(error, CoreSaysNo):
-        return JSONResponse({"why": FOLDERS.sub("…/", str(error))}, status_code=409)
+        site: Site = request.app.state.site
+        why = in_language(FOLDERS.sub("…/", str(error)), site.language(request))
+        return JSONResponse({"why": why}, status_code=409)
     log.error("%s %s: %s", request.method, request.url.path, error)
     return _told(request, 503, "refused.impossible")
 

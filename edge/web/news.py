@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from edge.web.counters import Counters
 from edge.web.reader import PartView, Reader
+from edge.web.troubles import in_every_language
 
 POLL_S = 0.25
 FRESH_S = 0.9 * POLL_S
@@ -47,7 +48,8 @@ class News:
 
     def _taken(self) -> _Look:
         at_s = time.monotonic()
-        station = event("station", asdict(self._reader.station()))
+        view = self._reader.station()
+        station = event("station", asdict(view) | {"why": in_every_language(view.why)})
         parts = tuple(self._reader.news(after=0))
         return _Look(at_s=at_s, parts=parts, texts=station + event("counts", self._counters.now()))
 

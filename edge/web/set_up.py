@@ -1,6 +1,7 @@
 """Set-up in the browser: pause and reset for operators; wires and limit for engineers."""
 
 import json
+from collections.abc import Mapping
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -14,6 +15,7 @@ from edge.moved_limit import LEAST, MOST
 from edge.web.core import tell, tell_and_log
 from edge.web.guard import Refused, Role, form, needs
 from edge.web.site import Site
+from edge.web.troubles import in_language
 
 MOST_NAMED = 20
 DRAWN_PARTS = 2000
@@ -30,16 +32,16 @@ class SetUp:
         """What there is to set up, and the station's state."""
         return self._site.page(request, "set_up.html")
 
-    async def status(self, _: Request) -> Response:
-        """The core's own words of its state."""
-        return JSONResponse(await tell(self._site, "status"))
+    async def status(self, request: Request) -> Response:
+        """What the core says of its state, in the viewer's language."""
+        return self._said(request, await tell(self._site, "status"))
 
     async def pause(self, request: Request) -> Response:
         """Take no parts, or take them again."""
         wanted = (await form(request)).get("what", "")
         if (command := STATION.get(wanted)) is None:
             raise Refused(400, "refused.form")
-        return JSONResponse(await tell_and_log(self._site, self._who(request), what=wanted, command=command))
+        return self._said(request, await tell_and_log(self._site, self._who(request), what=wanted, command=command))
 
     async def wires(self, request: Request) -> Response:
         """Trigger and outputs, by name."""
@@ -112,6 +114,11 @@ class SetUp:
 
     async def _distances(self, model: str) -> list[tuple[int, float]]:
         return await run_in_threadpool(distances, self._site.data, model_sha256=model)
+
+    def _said(self, request: Request, told: Mapping[str, object]) -> Response:
+        """The core's answer, and in it what stands in the way of parts in the viewer's language."""
+        why = in_language(str(told.get("why", "")), self._site.language(request))
+        return JSONResponse({**told, "why": why})
 
     def _who(self, request: Request) -> str:
         return self._site.guard.user(request).name

@@ -159,7 +159,7 @@ function showStation(state) {
   byId("phase-word").textContent = word("phase." + phase, phase);
   byId("model-name").textContent = state.model_serial === null
     ? word("no_model") : `${state.model_product} ${state.model_serial} · ${state.model_sha256}`;
-  const why = state.is_alive && !WORKING.includes(phase) ? state.why || word("phase." + phase) : "";
+  const why = state.is_alive && !WORKING.includes(phase) ? state.why[document.documentElement.lang] || word("phase." + phase) : "";
   const program = byId("program");
   if (program.dataset.kinds !== undefined) offerKinds(program, state);
   if (document.activeElement !== program) program.value = String(state.program ?? "");

@@ -14,7 +14,7 @@ function showStatus(told) {
   heard.sequence = told.sequence ?? null;
   byId("phase").dataset.phase = heard.phase;
   byId("phase-word").textContent = word("phase." + heard.phase, heard.phase);
-  byId("phase-why").textContent = told.why ? word("why." + told.why, told.why) : "";
+  byId("phase-why").textContent = told.why ?? "";
   document.dispatchEvent(new CustomEvent("status", { detail: told }));
 }
 
