@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from edge.errors import NotJudged
 from edge.frame import Pixels
-from edge.pose import Mask, Placement, always_seen, is_round, pyramid
+from edge.pose import Mask, Placement, always_seen, is_even, is_round, pyramid
 from edge.pose_search import PLAIN, Search
 from edge.pose_trimmed import TRIMMED
 from edge.settings import CLEAR_FIT, AlignmentMode, AlignmentSettings
@@ -63,17 +63,26 @@ class Aligner:
         if inspected is not None:
             seen = _only(seen, inspected, is_turned=largest_rotation_degrees > LARGEST_STILL_DEGREES)
         self.is_round = is_round(levels[0], seen[0])
+        self.is_even = (False, False)
+        if largest_rotation_degrees <= LARGEST_STILL_DEGREES:  # of a part turned farther, x and y are other directions
+            self.is_even = is_even(levels[0], seen[0], shift_px=self._largest_shift_px)
         self._plain, self._trimmed = (
             Search(
                 levels,
                 seen,
                 shift_px=reach_px,
-                rotation_rad=0.0 if self.is_round else self._largest_rotation_rad,
-                is_round=self.is_round,
+                rotation_rad=self._largest_rotation_rad,
+                sought=[number for number, is_told in enumerate(self._is_told) if is_told],
                 method=method,
             )
             for method in (PLAIN, TRIMMED)
         )
+
+    @property
+    def _is_told(self) -> tuple[bool, bool, bool]:
+        """Whether the reference says how a part is shifted in x, in y, and how it is turned."""
+        is_even_x, is_even_y = self.is_even
+        return not is_even_x, not is_even_y, not self.is_round
 
     def align(self, grey: Pixels) -> Placement:
         """The placement of the part in a grey picture of the reference's size; no limit is applied."""

@@ -34,7 +34,7 @@ class Method:
     """How a search works. prepared: what the coarse search sees of a picture. within: see `CoarseSearch`."""
 
     prepared: Callable[[FloatArray], FloatArray]
-    refiner: Callable[[FloatArray, Mask, bool], Refines]
+    refiner: Callable[[FloatArray, Mask, Sequence[int]], Refines]
     candidates: int
     within: float
     iterations: tuple[int, int]
@@ -43,7 +43,8 @@ class Method:
 class Search:
     """From every angle and shift in the smallest of three pictures to a fraction of a pixel in the largest.
 
-    levels: the reference in three sizes, as `pyramid` makes them. seen: for each, the pixels that take part.
+    levels: the reference in three sizes, as `pyramid` makes them. seen: for each, the pixels that take part. sought:
+    what is looked for, 0 for the shift in x, 1 in y, 2 the rotation; the rest stays as it is.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class Search:
         *,
         shift_px: float,
         rotation_rad: float,
-        is_round: bool,
+        sought: Sequence[int],
         method: Method,
     ) -> None:
         self._method = method
@@ -64,8 +65,9 @@ class Search:
             seen[2],
             shift_px=shift_px / self._to_half / self._to_whole,
             rotation_rad=rotation_rad,
+            sought=sought,
         )
-        self._whole, self._half = (method.refiner(levels[number], seen[number], is_round) for number in range(2))
+        self._whole, self._half = (method.refiner(levels[number], seen[number], sought) for number in range(2))
 
     def find(self, levels: Sequence[FloatArray]) -> Placement:
         """The best placement in a picture's three sizes."""
@@ -88,16 +90,20 @@ class Search:
 class CoarseSearch:
     """Tries every shift and angle in a small picture.
 
-    reference: (h, w) float32. is_seen: (h, w) pixels that take part. The picture is compared where it lies with the
-    reference turned by every angle, which is made once.
+    reference: (h, w) float32. is_seen: (h, w) pixels that take part. sought: as of `Search`. The picture is compared
+    where it lies with the reference turned by every angle, which is made once.
     """
 
-    def __init__(self, reference: FloatArray, is_seen: Mask, *, shift_px: float, rotation_rad: float) -> None:
+    def __init__(
+        self, reference: FloatArray, is_seen: Mask, *, shift_px: float, rotation_rad: float, sought: Sequence[int]
+    ) -> None:
+        rotation_rad = rotation_rad if 2 in sought else 0.0
         rows, columns = window_of(is_seen)
         self._mask = is_seen[rows, columns].ravel().astype(np.float32)
         self._pixels = float(self._mask.sum())
         self._size = (rows.stop - rows.start, columns.stop - columns.start)
-        reach_y, reach_x = (min(math.ceil(shift_px), edge) for edge in (rows.start, columns.start))
+        reach_y = min(math.ceil(shift_px), rows.start) if 1 in sought else 0
+        reach_x = min(math.ceil(shift_px), columns.start) if 0 in sought else 0
         self._area = (
             slice(rows.start - reach_y, rows.stop + reach_y),
             slice(columns.start - reach_x, columns.stop + reach_x),
@@ -152,10 +158,10 @@ class CoarseSearch:
 class Refiner:
     """Gauss-Newton in pictures of one size.
 
-    reference: (h, w) float32. is_seen: (h, w) pixels that take part. is_round: the rotation stays as it is.
+    reference: (h, w) float32. is_seen: (h, w) pixels that take part. sought: as of `Search`.
     """
 
-    def __init__(self, reference: FloatArray, is_seen: Mask, is_round: bool) -> None:
+    def __init__(self, reference: FloatArray, is_seen: Mask, sought: Sequence[int]) -> None:
         self._shape = reference.shape
         self._window = window_of(is_seen)
         mask = is_seen[self._window]
@@ -168,10 +174,10 @@ class Refiner:
         steepest = steepest_descent(reference)[:, *self._window].reshape(3, -1)
         steepest = steepest / (float(np.linalg.norm(centred)) or 1.0) * flat
         steepest -= steepest.sum(axis=1, keepdims=True) / self._pixels * flat
-        inverse = np.linalg.inv((steepest @ steepest.T).astype(np.float64) + 1e-12 * np.eye(3))
-        if is_round:
-            inverse = np.zeros((3, 3))
-            inverse[:2, :2] = np.linalg.inv((steepest[:2] @ steepest[:2].T).astype(np.float64) + 1e-12 * np.eye(2))
+        moves = steepest[list(sought)]
+        inverse = np.zeros((3, 3))
+        normal = (moves @ moves.T).astype(np.float64) + 1e-12 * np.eye(len(moves))
+        inverse[np.ix_(sought, sought)] = np.linalg.inv(normal)
         # One product gives the step and the fit: rows are the three steps by pixels, then the template.
         self._rows = np.vstack([inverse @ steepest, self._template]).astype(np.float32)
         self._at_template = (self._rows[:3] @ self._template).astype(np.float64)

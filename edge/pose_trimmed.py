@@ -5,6 +5,7 @@ Squares Regression", 1984, names the estimator), so that a large defect does not
 takes several times as long as `Refiner`, so it is only asked when the plain search finds nothing that fits well.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import cv2
@@ -35,14 +36,15 @@ class TrimmedRefiner:
     """Gauss-Newton on the pixels that agree with the reference, in pictures of one size. One at a time: its arrays are
     used again.
 
-    reference: (h, w) float32. is_seen: (h, w) pixels that take part. is_round: the rotation stays as it is.
+    reference: (h, w) float32. is_seen: (h, w) pixels that take part. sought: as of `Search`.
     """
 
-    def __init__(self, reference: FloatArray, is_seen: Mask, is_round: bool) -> None:
+    def __init__(self, reference: FloatArray, is_seen: Mask, sought: Sequence[int]) -> None:
+        self._sought = list(sought)
         self._arm_px = max(reference.shape) / 2
         self._window = window_of(is_seen)
         self._chosen = np.flatnonzero(is_seen[self._window].ravel())
-        steepest = steepest_descent(reference)[: 2 if is_round else 3, *self._window]
+        steepest = steepest_descent(reference)[self._sought][:, *self._window]
         template = reference[self._window].ravel()[self._chosen]
         slopes = steepest.reshape(len(steepest), -1)[:, self._chosen]
         # Rows of one linear regression: gain, offset, and the steps times the gain; below them what is seen.
@@ -68,7 +70,7 @@ class TrimmedRefiner:
             if found[0] < SMALLEST_GAIN:
                 break
             step = np.zeros(3)
-            step[: len(found) - 2] = np.clip(found[2:] / found[0], -LONGEST_STEP_PX, LONGEST_STEP_PX)
+            step[self._sought] = np.clip(found[2:] / found[0], -LONGEST_STEP_PX, LONGEST_STEP_PX)
             placement = stepped(placement, step, arm_px=self._arm_px)
             if np.abs(step).max() < CONVERGED_PX:
                 break

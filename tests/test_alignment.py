@@ -35,6 +35,13 @@ def rings() -> Pixels:
     return (120 + 60 * np.cos(radius / 12) * (radius < 200)).astype(np.uint8)
 
 
+def zipper(phase_px: float = 0.0) -> Pixels:
+    """A part from edge to edge of the picture, whose teeth stand anywhere along it."""
+    y, x = np.mgrid[:480, :640]
+    is_tape, is_tooth = np.abs(x - 319.5) < 130, (np.abs(x - 319.5) < 24) & ((y + phase_px) % 28 < 14)
+    return cv2.GaussianBlur(np.where(is_tooth, 60, np.where(is_tape, 90, 200)).astype(np.uint8), (0, 0), 3)
+
+
 def moved(large: Pixels, *, x: float, y: float, degrees: float) -> Pixels:
     """A large picture turned about its middle and shifted by pixels of the small one, which is what comes back."""
     height, width = large.shape
@@ -105,6 +112,40 @@ def test_a_round_part_keeps_rotation_zero(x: float, y: float, degrees: float) ->
     placement = aligner_for(part).align(moved(part, x=x, y=y, degrees=degrees))
     assert_found(placement, x=x, y=y, degrees=0)
     assert placement.fit > 0.99
+
+
+@pytest.mark.parametrize("is_lying", [False, True])
+@pytest.mark.parametrize(("across", "along", "degrees"), [(0, 8, 0), (3.3, -5, 2), (-5, 0, -4), (2, 3, 0.5)])
+def test_a_part_without_end_is_not_looked_for_along_its_length(
+    is_lying: bool, across: float, along: float, degrees: float
+) -> None:
+    turned = (lambda picture: np.ascontiguousarray(picture.T)) if is_lying else (lambda picture: picture)
+    aligner = Aligner(turned(moved(zipper(), x=0, y=0, degrees=0)), largest_shift=0.06, largest_rotation_degrees=12.0)
+    assert aligner.is_even == ((True, False) if is_lying else (False, True))
+    random = np.random.default_rng(1)
+    for phase in range(0, 28, 7):
+        noisy = moved(zipper(phase), x=across, y=0, degrees=degrees) + random.normal(0, 3, (HEIGHT_PX, WIDTH_PX))
+        found = aligner.align(turned(np.clip(np.rint(noisy + along / 10), 0, 255).astype(np.uint8)))
+        found_across, found_along = (found.y_px, found.x_px) if is_lying else (found.x_px, found.y_px)
+        assert found_across == pytest.approx(across, abs=0.3)
+        assert abs(found_along) < 0.5
+        assert abs(math.degrees(found.rotation_rad)) == pytest.approx(abs(degrees), abs=0.3)
+        aligner.check(found, smallest_fit=0.95)
+
+
+def test_a_part_without_end_is_found_beside_a_large_defect() -> None:
+    aligner = aligner_for(zipper())
+    picture = moved(zipper(11), x=4, y=0, degrees=3)
+    cv2.ellipse(picture, (60, 70), (28, 22), 0, 0, 360, 255, -1)
+    found = aligner.align(picture)
+    assert found.x_px == pytest.approx(4, abs=1)
+    assert abs(found.y_px) < 1  # across, as it is turned, is a little along, too
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_parts_that_end_are_known_as_such(name: str) -> None:
+    assert ALIGNERS[name].is_even == (False, False)
+    assert not any(aligner_for(rings()).is_even)
 
 
 @pytest.mark.parametrize("level", [0, 100, 255])

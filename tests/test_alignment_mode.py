@@ -61,6 +61,19 @@ def texture(grain_px: float, *, shading: float = 0.0) -> list[Frame]:
     return frames
 
 
+def zippers() -> list[Frame]:
+    """They run from edge to edge, and their teeth stand anywhere: no two agree on where along their length they lie."""
+    random = np.random.default_rng(0)
+    y, x = np.mgrid[:240, :320]
+    frames = []
+    for _ in range(PARTS):
+        across, phase = random.uniform(-6, 6), random.uniform(0, 14)
+        is_tape, is_tooth = np.abs(x - 160 - across) < 65, (np.abs(x - 160 - across) < 12) & ((y + phase) % 14 < 7)
+        picture = np.where(is_tooth, 60, np.where(is_tape, 90, 200)).astype(np.uint8)
+        frames.append(Frame(pixels=noisy(cv2.GaussianBlur(picture, (0, 0), 1.5), random)))
+    return frames
+
+
 SETS = {
     "connectors": (connectors, AlignmentMode.FIXTURE),
     "five connectors": (lambda: connectors(5), AlignmentMode.FIXTURE),
@@ -69,6 +82,7 @@ SETS = {
     "nearly round parts turned at random": (turned_pills, AlignmentMode.ANY_ANGLE),
     "nearly round parts turned a little too far": (lambda: turned_pills(25), AlignmentMode.ANY_ANGLE),
     "nearly round parts turned as far as a fixture lets them": (lambda: turned_pills(10), AlignmentMode.FIXTURE),
+    "parts from edge to edge": (zippers, AlignmentMode.FIXTURE),
     "fine material": (lambda: texture(1.0), AlignmentMode.NONE),
     "coarse material": (lambda: texture(6.0), AlignmentMode.NONE),
     "shaded material": (lambda: texture(2.0, shading=0.3), AlignmentMode.NONE),
@@ -103,6 +117,16 @@ def test_parts_that_lie_farther_apart_are_looked_for_farther_away(within: float,
     placer, placed = place_good_parts(frames, found)
     for part in placed:
         placer.aligner.check(part.placement, smallest_fit=0.9)
+
+
+def test_parts_from_edge_to_edge_are_not_refused_for_where_they_lie_along_their_length() -> None:
+    frames = zippers()
+    choice = choose_mode(frames, settings_for(frames[0]))
+    assert choice.largest_shift is None
+    placer, placed = place_good_parts(frames, choice.applied_to(settings_for(frames[0])))
+    for part in placed:
+        placer.aligner.check(part.placement, smallest_fit=0.9)
+        assert abs(part.placement.y_px) < 0.5
 
 
 @pytest.mark.parametrize("name", ["mvtec_bottle_512", "mvtec_pill_512"])
