@@ -13,6 +13,7 @@ Mask = npt.NDArray[np.bool_]
 BLUR_SIGMA_PX = 1.2
 ROUND_SHARE = 0.02  # of a picture's gradient, across the radius; measured: a bottle 0.003 to 0.01, an oval pill 0.09
 EVEN_FIT = 0.98  # of a picture and itself moved; measured: a zipper along its length 0.987, an oval pill 0.91 at most
+EVEN_SHARE = 0.05  # of the longer side, that it is moved by at least: by a pixel or two, every picture fits itself
 PREFERENCE = 0.002  # of fit: a part that looks the same at several angles is taken as turned least
 
 
@@ -103,13 +104,15 @@ def is_even(reference: FloatArray, is_seen: Mask, *, shift_px: float) -> tuple[b
     window = window_of(is_seen)
     seen = reference[window]
 
-    def worst(axis: int) -> float:
+    def is_even_along(axis: int) -> bool:
         place = window[axis]
         reach = min(int(shift_px), place.start, reference.shape[axis] - place.stop)
+        if reach < EVEN_SHARE * max(reference.shape):
+            return False
         moved = (np.roll(reference, shift, axis=axis)[window] for shift in range(-reach, reach + 1))
-        return min(_likeness(seen, other) for other in moved)
+        return all(_likeness(seen, other) > EVEN_FIT for other in moved)
 
-    return worst(1) > EVEN_FIT, worst(0) > EVEN_FIT
+    return is_even_along(1), is_even_along(0)
 
 
 def _likeness(first: FloatArray, second: FloatArray) -> float:

@@ -148,6 +148,15 @@ def test_parts_that_end_are_known_as_such(name: str) -> None:
     assert not any(aligner_for(rings()).is_even)
 
 
+@pytest.mark.parametrize("largest_shift", [0.003, 0.01, 0.03])
+def test_a_part_that_may_hardly_move_is_looked_for_all_the_same(largest_shift: float) -> None:
+    reference = moved(PARTS["connector"], x=0, y=0, degrees=0)
+    aligner = Aligner(reference, largest_shift=largest_shift, largest_rotation_degrees=12.0)
+    assert aligner.is_even == (False, False)
+    with pytest.raises(NotJudged, match="shifted by"):
+        aligner.check(aligner.align(moved(PARTS["connector"], x=3.5, y=-3.5, degrees=0)), smallest_fit=0.0)
+
+
 @pytest.mark.parametrize("level", [0, 100, 255])
 def test_a_flat_picture_fits_nothing(level: int) -> None:
     flat = np.full((HEIGHT_PX, WIDTH_PX), level, np.uint8)
