@@ -66,23 +66,18 @@ class Aligner:
         self.is_even = (False, False)
         if largest_rotation_degrees <= LARGEST_STILL_DEGREES:  # of a part turned farther, x and y are other directions
             self.is_even = is_even(levels[0], seen[0], shift_px=self._largest_shift_px)
+        sought = [number for number, is_untold in enumerate((*self.is_even, self.is_round)) if not is_untold]
         self._plain, self._trimmed = (
             Search(
                 levels,
                 seen,
                 shift_px=reach_px,
                 rotation_rad=self._largest_rotation_rad,
-                sought=[number for number, is_told in enumerate(self._is_told) if is_told],
+                sought=sought,
                 method=method,
             )
             for method in (PLAIN, TRIMMED)
         )
-
-    @property
-    def _is_told(self) -> tuple[bool, bool, bool]:
-        """Whether the reference says how a part is shifted in x, in y, and how it is turned."""
-        is_even_x, is_even_y = self.is_even
-        return not is_even_x, not is_even_y, not self.is_round
 
     def align(self, grey: Pixels) -> Placement:
         """The placement of the part in a grey picture of the reference's size; no limit is applied."""

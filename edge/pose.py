@@ -109,17 +109,12 @@ def is_even(reference: FloatArray, is_seen: Mask, *, shift_px: float) -> tuple[b
         reach = min(int(shift_px), place.start, reference.shape[axis] - place.stop)
         if reach < EVEN_SHARE * max(reference.shape):
             return False
-        moved = (np.roll(reference, shift, axis=axis)[window] for shift in range(-reach, reach + 1))
-        return all(_likeness(seen, other) > EVEN_FIT for other in moved)
+        around = list(window)
+        around[axis] = slice(place.start - reach, place.stop + reach)
+        fits = cv2.matchTemplate(reference[tuple(around)], seen, cv2.TM_CCOEFF_NORMED)
+        return bool(fits.min() > EVEN_FIT)
 
     return is_even_along(1), is_even_along(0)
-
-
-def _likeness(first: FloatArray, second: FloatArray) -> float:
-    """Normalised cross-correlation; zero without any contrast."""
-    first, second = first - first.mean(), second - second.mean()
-    norms = float(np.linalg.norm(first)) * float(np.linalg.norm(second))
-    return float((first * second).sum()) / norms if norms > 0 else 0.0
 
 
 def seen_at(picture: FloatArray, placement: Placement, window: tuple[slice, slice]) -> FloatArray:

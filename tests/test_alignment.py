@@ -124,8 +124,8 @@ def test_a_part_without_end_is_not_looked_for_along_its_length(
     assert aligner.is_even == ((True, False) if is_lying else (False, True))
     random = np.random.default_rng(1)
     for phase in range(0, 28, 7):
-        noisy = moved(zipper(phase), x=across, y=0, degrees=degrees) + random.normal(0, 3, (HEIGHT_PX, WIDTH_PX))
-        found = aligner.align(turned(np.clip(np.rint(noisy + along / 10), 0, 255).astype(np.uint8)))
+        noisy = moved(zipper(phase), x=across, y=along, degrees=degrees) + random.normal(0, 3, (HEIGHT_PX, WIDTH_PX))
+        found = aligner.align(turned(np.clip(np.rint(noisy), 0, 255).astype(np.uint8)))
         found_across, found_along = (found.y_px, found.x_px) if is_lying else (found.x_px, found.y_px)
         assert found_across == pytest.approx(across, abs=0.3)
         assert abs(found_along) < 0.5

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge.database import FILE_NAME
 from edge.readiness import UNCOUNTED, Readiness
@@ -46,6 +48,16 @@ def test_what_has_no_form_stays_as_it_is(sentence: str) -> None:
 def test_a_sentence_within_a_sentence() -> None:
     said = in_language("program 3: part 12 cannot be recorded: the disk is too slow", "ja")
     assert said == "プログラム 3：部品 12 を記録できません：ディスクの書き込みが遅すぎます"
+
+
+def test_no_number_of_sentences_within_each_other_is_too_much() -> None:
+    assert in_language("program 1: " * 3000, "ja").startswith("プログラム 1：")
+
+
+@given(st.text(max_size=400))
+def test_any_text_is_shown(text: str) -> None:
+    for shown in (in_every_language(text), in_every_language(f"program 1: {text}")):
+        assert set(shown) == set(LANGUAGES)
 
 
 def is_said(sentence: str | None) -> bool:

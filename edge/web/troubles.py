@@ -12,6 +12,7 @@ from edge.web.language import LANGUAGES, words
 from edge.web.phrases import Phrases
 
 FORMS = "trouble."
+DEEPEST = 4  # sentences within a sentence; the core says two
 HOLE = re.compile(r"\{(\w+)\}")
 
 
@@ -20,21 +21,21 @@ def in_every_language(why: str) -> dict[str, str]:
     return {language: in_language(why, language) for language in LANGUAGES}
 
 
-def in_language(why: str, language: str) -> str:
-    """One sentence of the core's in one language."""
+def in_language(why: str, language: str, *, deepest: int = DEEPEST) -> str:
+    """One sentence of the core's in one language. deepest: so many sentences within it are looked at, too."""
     spoken = words(language)
     for key, form in _forms().items():
         if (found := form.fullmatch(why)) is not None:
-            return HOLE.sub(lambda hole: _filled(hole[1], found[hole[1]], language), spoken[key])
+            return HOLE.sub(lambda hole: _filled(hole[1], found[hole[1]], language, deepest), spoken[key])
     return why
 
 
-def _filled(hole: str, said: str, language: str) -> str:
+def _filled(hole: str, said: str, language: str, deepest: int) -> str:
     match hole:
         case "reason":
             return Phrases(words(language)).reason(said)
-        case "rest":
-            return in_language(said, language)
+        case "rest" if deepest:
+            return in_language(said, language, deepest=deepest - 1)
         case _:
             return said
 

@@ -311,7 +311,7 @@ def test_a_core_that_is_ended_or_hangs_within_a_part_leaves_safe_wires_and_comes
 ) -> None:
     """Only after SIGTERM the part still gets its verdict. Standing still is told by watchdog and heartbeat.
 
-    A FAULT may come before the signal: on an emulated machine a part is late now and then.
+    A FAULT may come before the signal: of a picture that is refused, or of a part that is late on an emulated machine.
     """
     before, last = ready.run("systemctl show -P MainPID kensa").strip(), last_part(ready)
     rises = json.loads(ready.run(f"{TOOLS} plc.py signal {signal} {before}", timeout_s=LONG_S))
