@@ -65,13 +65,17 @@ def test_watchdog_is_not_fed_while_the_loop_hangs(systemd: tuple[str, Heard], tm
     daemon = daemon_on(bench, tmp_path, watched(address, microseconds=1000))
     thread = threading.Thread(target=daemon.run)
     thread.start()
-    until(lambda: bench.station.state.phase == "Executing")
-    before = len(heard())
-    threading.Event().wait(0.3)
-    assert len(heard()) == before
-    daemon.stop()
-    hang.let_go()
-    thread.join(10)
+    try:
+        until(lambda: bench.station.state.phase == "Executing")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+            channel.sendto(b"it hangs", address)
+        threading.Event().wait(0.3)
+        until(lambda: "it hangs" in heard())
+        assert heard()[-1] == "it hangs"
+    finally:
+        daemon.stop()
+        hang.let_go()
+        thread.join(10)
 
 
 def test_step_that_hangs_does_not_stop_the_signs_of_life(systemd: tuple[str, Heard], tmp_path: Path) -> None:
