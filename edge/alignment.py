@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from edge.errors import NotJudged
 from edge.frame import Pixels
-from edge.pose import Mask, Placement, always_seen, is_even, is_round, pyramid
+from edge.pose import Mask, Placement, always_seen, is_even, is_round, pyramid, repeats_after
 from edge.pose_search import PLAIN, Search
 from edge.pose_trimmed import TRIMMED
 from edge.settings import CLEAR_FIT, AlignmentMode, AlignmentSettings
@@ -66,6 +66,12 @@ class Aligner:
         self.is_even = (False, False)
         if largest_rotation_degrees <= LARGEST_STILL_DEGREES:  # of a part turned farther, x and y are other directions
             self.is_even = is_even(levels[0], seen[0], shift_px=self._largest_shift_px)
+        self.repeats_after = repeats_after(
+            levels[0],
+            shift_px=2 * reach_px,
+            least_fit=clear_fit,
+            along=(not self.is_even[0], not self.is_even[1]),
+        )
         sought = [number for number, is_untold in enumerate((*self.is_even, self.is_round)) if not is_untold]
         self._plain, self._trimmed = (
             Search(
@@ -94,13 +100,16 @@ class Aligner:
         return replace(trimmed, fit=self._plain.fit_at(levels, trimmed))
 
     def check(self, placement: Placement, *, smallest_fit: float) -> None:
-        """Raise NotJudged if the part lies outside the allowed range or does not look like the reference."""
+        """Raise NotJudged if the part lies outside the allowed range or does not look like the reference.
+
+        What repeats itself is not refused for its shift, which may be one mesh off.
+        """
         if not placement.fit >= smallest_fit:
             raise NotJudged(
                 Reason.MISALIGNED, f"fit {placement.fit:.2f} is below {smallest_fit:.2f}: is this the right part?"
             )
         shift_px = math.hypot(placement.x_px, placement.y_px)
-        if shift_px > self._largest_shift_px:
+        if shift_px > self._largest_shift_px and self.repeats_after is None:
             raise NotJudged(
                 Reason.MISALIGNED, f"shifted by {100 * shift_px / max(self.height, self.width):.1f} % of the picture"
             )

@@ -14,6 +14,7 @@ BLUR_SIGMA_PX = 1.2
 ROUND_SHARE = 0.02  # of a picture's gradient, across the radius; measured: a bottle 0.003 to 0.01, an oval pill 0.09
 EVEN_FIT = 0.98  # of a picture and itself moved; measured: a zipper along its length 0.987, an oval pill 0.91 at most
 EVEN_SHARE = 0.05  # of the longer side, that it is moved by at least: by a pixel or two, every picture fits itself
+NEXT_PX = 3.0  # finer meshes are a texture to the picture that is aligned
 PREFERENCE = 0.002  # of fit: a part that looks the same at several angles is taken as turned least
 
 
@@ -115,6 +116,39 @@ def is_even(reference: FloatArray, is_seen: Mask, *, shift_px: float) -> tuple[b
         return bool(fits.min() > EVEN_FIT)
 
     return is_even_along(1), is_even_along(0)
+
+
+def repeats_after(
+    reference: FloatArray, *, shift_px: float, least_fit: float, along: tuple[bool, bool]
+) -> float | None:
+    """How far off, in pixels, the nearest other place is at which the reference fits itself as well as this: a mesh.
+
+    Looked for up to this shift; None if there is none. along: whether x, and y, say where the part lies at all.
+    """
+    reach_x, reach_y = (min(int(shift_px), size // 2) for size in reference.shape[::-1])
+    y, x = np.mgrid[-reach_y : reach_y + 1, -reach_x : reach_x + 1]
+    fits = _overlap_fits(reference)[y, x]
+    is_peak = (fits >= cv2.dilate(fits, np.ones((3, 3)))) & (fits >= least_fit)
+    away = np.hypot(x * along[0], y * along[1])[1:-1, 1:-1]  # at the rim the fit may rise on
+    elsewhere = away[is_peak[1:-1, 1:-1] & (away >= NEXT_PX)]
+    return float(elsewhere.min()) if elsewhere.size else None
+
+
+def _overlap_fits(picture: FloatArray) -> npt.NDArray[np.float64]:
+    """[y, x]: how well a picture fits itself moved by so much, where both are: correlation from -1 to 1."""
+    height, width = picture.shape
+    size = (2 * height, 2 * width)
+    values = picture.astype(np.float64) - picture.mean()
+    here, plain, squared = (np.fft.rfft2(each, size) for each in (np.ones_like(values), values, np.square(values)))
+
+    def summed(left: npt.NDArray[np.complex128], right: npt.NDArray[np.complex128]) -> npt.NDArray[np.float64]:
+        return np.fft.irfft2(left * right.conj(), size)
+
+    count = np.maximum(summed(here, here), 1.0)
+    left, right = summed(plain, here), summed(here, plain)
+    covariance = summed(plain, plain) - left * right / count
+    variance = (summed(squared, here) - left**2 / count) * (summed(here, squared) - right**2 / count)
+    return np.asarray(covariance / np.sqrt(np.maximum(variance, 1e-6)))
 
 
 def seen_at(picture: FloatArray, placement: Placement, window: tuple[slice, slice]) -> FloatArray:

@@ -14,6 +14,7 @@ from edge.alignment import aligner_for as reference_aligner
 from edge.drivers.connector import render
 from edge.errors import NotJudged
 from edge.frame import Pixels
+from edge.pose import repeats_after
 from edge.settings import AlignmentMode, AlignmentSettings
 from edge.variables import grey_of
 from edge.verdict import Reason
@@ -323,3 +324,19 @@ def test_without_alignment_every_picture_is_taken_as_it_lies() -> None:
         placement = taken.align(picture)
         assert (placement.x_px, placement.y_px, placement.rotation_rad) == (0, 0, 0)
         taken.check(placement, smallest_fit=1.0)
+
+
+def test_what_repeats_itself_is_known_by_how_well_the_overlap_fits() -> None:
+    random = np.random.default_rng(0)
+    once = cv2.GaussianBlur(random.normal(100, 30, (40, 20)).astype(np.float32), (0, 0), 1.0)
+    reference = np.hstack([once, 20 + 0.8 * once, once + random.normal(0, 5, once.shape)]).astype(np.float32)
+    overlap = np.corrcoef(reference[:, 20:].ravel(), reference[:, :-20].ravel())[0, 1]
+    for least_fit, found in ((overlap - 1e-6, 20), (overlap + 1e-6, None)):
+        assert repeats_after(reference, shift_px=25, least_fit=least_fit, along=(True, True)) == found
+    assert repeats_after(reference, shift_px=25, least_fit=overlap - 1e-6, along=(False, True)) is None
+    assert repeats_after(reference, shift_px=15, least_fit=overlap - 1e-6, along=(True, True)) is None
+
+
+def test_a_flat_picture_does_not_repeat_itself() -> None:
+    flat = np.full((40, 60), 90, np.float32)
+    assert repeats_after(flat, shift_px=20, least_fit=0.5, along=(True, True)) is None

@@ -1,5 +1,7 @@
 """Good parts alone decide how parts may lie, and how well a part must fit."""
 
+import math
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -74,6 +76,22 @@ def zippers() -> list[Frame]:
     return frames
 
 
+def meshes(period_px: float = 26.0) -> list[Frame]:
+    """They fill the picture, begin anywhere and lie askew by a degree or two: no two agree on which knot is which."""
+    random = np.random.default_rng(0)
+    y, x = np.mgrid[:240, :320]
+    frames = []
+    for _ in range(PARTS):
+        turn, (along, across) = math.radians(random.normal(0, 1.5)), random.uniform(0, 1, 2)
+        u = ((x * math.cos(turn) + y * math.sin(turn)) / period_px + along) % 1
+        v = ((y * math.cos(turn) - x * math.sin(turn)) / period_px + across) % 1
+        clouds = cv2.GaussianBlur(random.normal(0, 1, (240, 320)), (0, 0), 40)
+        light = 1 + 0.06 * clouds / clouds.std()
+        picture = light * np.where((u < 0.3) | (v < 0.3), 180, 60)
+        frames.append(Frame(pixels=noisy(cv2.GaussianBlur(picture, (0, 0), 1.5).astype(np.uint8), random)))
+    return frames
+
+
 SETS = {
     "connectors": (connectors, AlignmentMode.FIXTURE),
     "five connectors": (lambda: connectors(5), AlignmentMode.FIXTURE),
@@ -83,6 +101,7 @@ SETS = {
     "nearly round parts turned a little too far": (lambda: turned_pills(25), AlignmentMode.ANY_ANGLE),
     "nearly round parts turned as far as a fixture lets them": (lambda: turned_pills(10), AlignmentMode.FIXTURE),
     "parts from edge to edge": (zippers, AlignmentMode.FIXTURE),
+    "meshes": (meshes, AlignmentMode.FIXTURE),
     "fine material": (lambda: texture(1.0), AlignmentMode.NONE),
     "coarse material": (lambda: texture(6.0), AlignmentMode.NONE),
     "shaded material": (lambda: texture(2.0, shading=0.3), AlignmentMode.NONE),
@@ -119,6 +138,16 @@ def test_parts_that_lie_farther_apart_are_looked_for_farther_away(within: float,
         placer.aligner.check(part.placement, smallest_fit=0.9)
 
 
+@pytest.mark.parametrize(("farthest", "allowed"), [(0.07, 0.12), (0.15, 0.06)])
+def test_the_farthest_part_is_held_unless_it_is_an_odd_one(farthest: float, allowed: float) -> None:
+    random = np.random.default_rng(0)
+    shifts = [0.04] * (PARTS - 1) + [farthest]
+    motions = [drawn_motion(random, bracket(), shift=(shift, shift), degrees=(0, 5)) for shift in shifts]
+    frames = [Frame(pixels=noisy(motion.of(bracket()), random)) for motion in motions]
+    settings = settings_for(frames[0])
+    assert choose_mode(frames, settings).applied_to(settings).alignment.largest_shift == allowed
+
+
 def test_parts_from_edge_to_edge_are_not_refused_for_where_they_lie_along_their_length() -> None:
     frames = zippers()
     choice = choose_mode(frames, settings_for(frames[0]))
@@ -127,6 +156,31 @@ def test_parts_from_edge_to_edge_are_not_refused_for_where_they_lie_along_their_
     for part in placed:
         placer.aligner.check(part.placement, smallest_fit=0.9)
         assert abs(part.placement.y_px) < 0.5
+
+
+@pytest.mark.parametrize(("period_px", "largest_shift"), [(22.0, None), (44.0, 0.12)])
+def test_a_mesh_is_looked_for_as_far_as_it_takes_to_find_the_next_knot_and_not_refused_for_being_one_off(
+    period_px: float, largest_shift: float | None
+) -> None:
+    frames = meshes(period_px)
+    settings = settings_for(frames[0])
+    choice = choose_mode(frames, settings)
+    assert choice.mode is AlignmentMode.FIXTURE
+    assert choice.largest_shift == largest_shift
+    placer, placed = place_good_parts(frames, choice.applied_to(settings))
+    assert isinstance(placer.aligner, Aligner)
+    assert placer.aligner.repeats_after == pytest.approx(period_px / 2, abs=1.5)  # pictures are aligned at half size
+    for part in placed:
+        placer.aligner.check(part.placement, smallest_fit=0.85)
+
+
+@pytest.mark.parametrize("made", [connectors, turned_pills, zippers, turned_brackets])
+def test_what_does_not_repeat_itself_is_refused_for_its_shift(made: Callable[[], list[Frame]]) -> None:
+    frames = made()
+    settings = settings_for(frames[0])
+    placer, _ = place_good_parts(frames, choose_mode(frames, settings).applied_to(settings))
+    assert isinstance(placer.aligner, Aligner)
+    assert placer.aligner.repeats_after is None
 
 
 @pytest.mark.parametrize("name", ["mvtec_bottle_512", "mvtec_pill_512"])

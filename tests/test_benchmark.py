@@ -265,7 +265,7 @@ class FakeFit:
     def __call__(self, dataset: DataSet, settings: models.FitSettings) -> object:
         self.asked.append((dataset, settings.is_good_only))
         distance = self.small.bundle.manifest.limit.distance
-        limit = Limit(distance=distance, target=0.1, expected=0.1, guarantee=0.1, parts=16, rule="ranked")
+        limit = Limit(distance=distance, target=0.1, expected=0.1, guarantee=0.1, parts=16, unjudged=0, rule="ranked")
         return SimpleNamespace(bundle=self.small.bundle, inspector=self.small.inspector, limit=limit)
 
 

@@ -124,10 +124,24 @@ def test_the_margin_lets_the_share_asked_for_of_disturbed_copies_pass() -> None:
 
 
 def test_a_part_that_could_not_be_judged_counts_as_rejected() -> None:
-    distances = [*range(1, 50), math.inf]
-    assert limit_of(distances, 0.04).distance == 49
-    with pytest.raises(ValueError, match="1 of 50 good parts"):
-        limit_of(distances, 0.01)
+    limit = limit_of([*range(1, 100), math.inf], 0.05)
+    assert (limit.distance, limit.unjudged) == (96, 1)  # four of 99, and the one
+    assert limit.expected == pytest.approx(5 / 101)
+    assert "1 of these parts cannot be judged" in str(limit)
+
+
+def test_where_more_could_not_be_judged_than_may_be_rejected_all_others_pass_and_what_is_expected_says_so() -> None:
+    limit = limit_of([*range(1, 98), *[math.inf] * 3], 0.02)
+    assert (limit.distance, limit.parts, limit.unjudged) == (97, 100, 3)
+    assert limit.expected == pytest.approx(4 / 101)
+    assert limit.guarantee >= limit.expected
+    assert not limit.is_short  # more parts would not help
+    assert "asked for" not in str(limit)
+
+
+def test_no_limit_comes_of_parts_none_of_which_could_be_judged() -> None:
+    with pytest.raises(ValueError, match="none of 2 good parts"):
+        limit_of([math.inf, math.inf], 0.5)
 
 
 def test_no_parts_give_no_limit() -> None:

@@ -18,7 +18,7 @@ from edge.drivers.onnx import OnnxEmbedder
 from edge.inspection import Inspector, self_test
 from edge.scoring import Metric
 from edge.settings import Grid, MapSettings
-from edge.verdict import Outcome
+from edge.verdict import Outcome, Reason
 from tests.browser import CHROMIUM, Browser
 from tests.picture_folders import pixels, write_picture
 from training.calibrate import Rate
@@ -31,6 +31,7 @@ from training.fit import Fitted, fit
 from training.learn import FitSettings
 from training.loop import LossName, TrainingSettings
 from training.maps import GoodParts
+from training.moved_pictures import Motion
 from training.packing import map_mean_limit
 from training.report import Findings, findings_of, metrics_of, report_of
 from training.report.sentences import whole_rate_told
@@ -364,6 +365,34 @@ def test_pictures_that_have_nothing_in_common_are_refused(tmp_path: Path) -> Non
     with pytest.raises(TrainingError) as caught:
         fitted_to(dataset)
     assert "\n" not in str(caught.value)
+
+
+def with_one_misplaced(root: Path, dataset: DataSet) -> DataSet:
+    """Twelve good parts, the first of which lies a quarter of the picture to one side."""
+    for number, sample in enumerate(dataset.train_of("good")[:12]):
+        picture = cv2.imread(str(sample.path))
+        if number == 0:
+            picture = Motion(x_px=picture.shape[1] / 4, y_px=0, degrees=0).of(picture)
+        write_picture(root / "train" / "good" / sample.path.name, picture)
+    return open_dataset(root)
+
+
+def test_an_odd_part_that_a_station_would_refuse_is_told_and_nothing_is_learned_from_it(
+    tmp_path: Path, dataset: DataSet
+) -> None:
+    shown = with_one_misplaced(tmp_path, dataset)
+    fitted = fitted_to(shown)
+    ((odd, why),) = fitted.learned.left_out.items()
+    assert odd == shown.train_of("good")[0] not in fitted.learned.learned_from
+    assert "shifted by" in why or "fit 0." in why
+    refused, *others = sorted(fitted.calibration, key=lambda part: -part.distance)
+    assert refused.sample == odd
+    assert refused.verdict.reason is Reason.MISALIGNED
+    assert (fitted.limit.parts, fitted.limit.unjudged) == (12, 1)
+    assert fitted.limit.distance == others[0].distance
+    without_it = fitted_to(DataSet(root=shown.root, train=shown.train[1:], test=()))
+    assert np.median(fitted.learned.good.maps) < 1.5 * np.median(without_it.learned.good.maps)
+    assert "1 of these 12 good parts cannot be judged" in report_of(found(fitted))
 
 
 @pytest.mark.parametrize(("parts", "is_widened"), [(3, True), (29, True), (30, False)])

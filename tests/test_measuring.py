@@ -113,7 +113,9 @@ def test_few_parts_prints_a_row_a_number_and_the_promise(
     def fake(dataset: DataSet, settings: FitSettings) -> object:
         seen.append(len(dataset.train))
         assert settings.is_good_only
-        limit = Limit(distance=1.0, target=settings.overkill, expected=0.25, guarantee=0.5, parts=1, rule="ranked")
+        limit = Limit(
+            distance=1.0, target=settings.overkill, expected=0.25, guarantee=0.5, parts=1, unjudged=0, rule="ranked"
+        )
         return SimpleNamespace(inspector=small_model.inspector, bundle=small_model.bundle, limit=limit)
 
     monkeypatch.setattr(models, "fit", fake)

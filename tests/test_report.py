@@ -1,5 +1,6 @@
 """The words of the report, and which pictures it shows."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,6 +58,13 @@ def test_a_promise_that_too_few_parts_allow_says_how_many_it_takes_and_what_a_ma
     assert "widened" not in words
     words = promise_of(cross_fitted_limit(range(3), [99.0], overkill=0.01, folds=3)).en
     assert "widened so that copies of the good parts in a little worse light, place and focus pass" in words
+
+
+def test_a_promise_counts_the_parts_that_cannot_be_judged() -> None:
+    words = promise_of(cross_fitted_limit([*range(97), *[math.inf] * 3], overkill=0.02, folds=5)).en
+    assert "about 40 are expected to be rejected" in words
+    assert "3 of these 100 good parts cannot be judged (FAULT), whatever the limit" in words
+    assert "asked for" not in words
 
 
 def test_escapes_and_overkills_are_shown_worst_first() -> None:

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edge.alignment import Placement
-from edge.frame import Frame
-from edge.settings import AlignmentMode, MapSettings
+from edge.alignment import Aligner, Placement
+from edge.frame import Frame, Pixels
+from edge.settings import AlignmentMode, AlignmentSettings, MapSettings
 from training.registration import (
+    CANDIDATES,
     COMPARED,
     MOST_OUT_OF_PLACE,
     WIDEST_SHIFT,
@@ -20,7 +21,9 @@ from training.registration import (
 )
 
 COMMON_STRUCTURE = 0.6  # of fit: pictures that are alike by less have nothing in common that could be aligned
-ROOM = 1.2  # what is allowed, in shifts that nearly all parts stay within: 6 % for parts within 5 %
+ROOM = 1.1  # what is allowed, in shifts of the farthest part that is not an odd one
+ODD = 2.0  # times as far as nine in ten
+MESH_REACH = 0.71  # of a square mesh: no place lies farther from the nearest knot
 LESS_MISFIT = 0.5  # any angle must leave less than this share of what a fixture leaves
 WORDS = {
     AlignmentMode.FIXTURE: "as in a fixture, shifted and rotated a little",
@@ -89,21 +92,42 @@ def choose_mode(frames: Sequence[Frame], settings: MapSettings) -> ModeChoice:
         lying = registered(smalls, settings.aligned(mode))
     if fits[mode] < COMMON_STRUCTURE:
         return ModeChoice(mode=AlignmentMode.NONE, fits=fits, turned=(turned, len(smalls)))
+    mesh_px = _mesh(smalls, settings.aligned(mode).alignment, fits[mode])
+    needed_px = _farthest(lying) if mesh_px is None else MESH_REACH * mesh_px
     return ModeChoice(
         mode=mode,
         fits=fits,
         turned=(turned, len(smalls)),
-        largest_shift=_largest_shift(lying, max(smalls[0].shape), usual=settings.alignment.largest_shift),
+        largest_shift=_largest_shift(ROOM * needed_px / max(smalls[0].shape), usual=settings.alignment.largest_shift),
     )
 
 
-def _largest_shift(lying: Sequence[Placement], longer_side_px: int, *, usual: float) -> float | None:
-    """Twice the usual shift, or the widest there is, where the usual one would not hold nearly all parts; else None.
+def _farthest(lying: Sequence[Placement]) -> float:
+    """By how many pixels the farthest part is shifted that is not an odd one."""
+    shifts = np.array([math.hypot(part.x_px, part.y_px) for part in lying])
+    return float(shifts[shifts <= ODD * np.quantile(shifts, 1 - MOST_OUT_OF_PLACE)].max())
+
+
+def _mesh(smalls: Sequence[Pixels], settings: AlignmentSettings, fit: float) -> float | None:
+    """After how many pixels pictures repeat themselves, if most do so better than two of them fit each other."""
+    found = [
+        Aligner(
+            smalls[number],
+            largest_shift=settings.largest_shift,
+            largest_rotation_degrees=settings.rotation_range_degrees,
+            clear_fit=fit,
+        ).repeats_after
+        for number in evenly(len(smalls), CANDIDATES)
+    ]
+    periods = sorted(period for period in found if period is not None)
+    return periods[len(periods) // 2] if len(periods) > len(found) / 2 else None
+
+
+def _largest_shift(needed: float, *, usual: float) -> float | None:
+    """Twice the usual shift, or the widest there is, where the usual one is less than needed; else None.
 
     The usual one is searched as long as it holds, since a wider search is longer and sees less of the picture.
     """
-    shifts = [math.hypot(part.x_px, part.y_px) / longer_side_px for part in lying]
-    nearly_all = ROOM * float(np.quantile(shifts, 1 - MOST_OUT_OF_PLACE))
-    if nearly_all <= usual:
+    if needed <= usual:
         return None
-    return 2 * usual if nearly_all <= 2 * usual < WIDEST_SHIFT else WIDEST_SHIFT
+    return 2 * usual if needed <= 2 * usual < WIDEST_SHIFT else WIDEST_SHIFT

@@ -15,6 +15,7 @@ from training.sample_size import CONFIDENCE, upper_bound
 class Limit:
     """distance: larger is NG. target: overkill asked for. parts: good parts that set it. rule: how.
 
+    unjudged: how many of the parts could not be judged, and are rejected at any limit.
     expected: overkill of new good parts on average over draws of the parts, if the model of all of them is like those
     that had not seen some. guarantee: the most it can be on average if it is only no worse than they are.
     """
@@ -24,6 +25,7 @@ class Limit:
     expected: float
     guarantee: float
     parts: int
+    unjudged: int
     rule: LimitRule
 
     def __str__(self) -> str:
@@ -33,6 +35,8 @@ class Limit:
         )
         if self.is_short:
             words += f"\n  {self.target:.1%} was asked for; that takes {parts_for(self.target)} good parts"
+        if self.unjudged:
+            words += f"\n  {self.unjudged} of these parts cannot be judged, whatever the limit: the report shows why"
         if self.rule == "with_margin":
             words += f"\n  the limit was widened {MARGIN}: a margin, no guarantee"
         return words
@@ -40,7 +44,7 @@ class Limit:
     @property
     def is_short(self) -> bool:
         """True where there are too few parts for the overkill asked for."""
-        return self.expected > self.target
+        return self.parts < parts_for(self.target)
 
     def likely_overkills(self, trials: int) -> tuple[int, int]:
         """How many of so many new good parts 95 of 100 such limits reject, at least and at most, if `expected` holds.
@@ -73,30 +77,30 @@ def cross_fitted_limit(
     copies of good parts pass, each likewise from a model that had not seen the part, where that is larger; and WIDER
     times that: what so few parts show of one day is not all there is.
     folds: how many models there were, each without one fold. An infinite distance (a good part that could not be
-    judged) counts as rejected. Raises ValueError for no parts, or when so many could not be judged that there is no
-    finite limit.
+    judged) counts as rejected; where there are more of these than α allows, the limit lets all others pass. Raises
+    ValueError where no part could be judged.
     """
     distances = np.sort(np.asarray(good_distances, dtype=float))
     parts = len(distances)
     if parts == 0:
         raise ValueError("no good parts to calibrate with")
+    unjudged = int(np.isinf(distances).sum())
+    if unjudged == parts:
+        raise ValueError(f"none of {parts} good parts could be judged")
     rank = _rank(parts, overkill)
-    ranked = float(distances[min(rank, parts) - 1])
-    if not math.isfinite(ranked):
-        unjudged = int(np.isinf(distances).sum())
-        raise ValueError(f"{unjudged} of {parts} good parts could not be judged")
-    distance = ranked
+    distance = ranked = float(distances[min(rank, parts - unjudged) - 1])
     has_margin = rank > parts and parts < MARGIN_BELOW and len(disturbed_distances) > 0
     if has_margin:
         disturbed = np.sort(np.asarray(disturbed_distances, dtype=float))
         distance = WIDER * max(ranked, float(disturbed[min(_rank(len(disturbed), overkill), len(disturbed)) - 1]))
-    rank = min(rank, parts)
+    rank = min(rank, parts - unjudged)
     return Limit(
         distance=distance,
         target=overkill,
         expected=1 - rank / (parts + 1),
         guarantee=worst_overkill(parts, rank, folds=min(folds, parts)),
         parts=parts,
+        unjudged=unjudged,
         rule="with_margin" if has_margin else "ranked",
     )
 

@@ -24,7 +24,8 @@ PARITY_MAPS = 64
 class Fitted:
     """A finished model. parity: torch against onnxruntime, as a share of an embedding's length.
 
-    calibration: the good parts as judged by what had not seen them. seen: as judged by the model of them all.
+    calibration: the good parts as judged by what had not seen them, last those that were left out. seen: those that
+    were learned from, as judged by the model of them all.
     """
 
     settings: FitSettings
@@ -57,8 +58,9 @@ def fit(dataset: DataSet, settings: FitSettings, checkpoint: Checkpoint | None =
         golden=(),
         sha256="",
     )
-    seen = judge_all(Inspector(draft, embedder), learned.learned_from)
-    calibration = _as_if_fresh(seen, learned)
+    judging = Inspector(draft, embedder)
+    seen = judge_all(judging, learned.learned_from)
+    calibration = [*_as_if_fresh(seen, learned), *judge_all(judging, [*learned.left_out])]
     limit = _calibrated(calibration, learned, settings.overkill)
     draft = _with_limit(draft, limit)
     results, golden = golden_parts(Inspector(draft, embedder), learned, seed=settings.training.seed)
@@ -111,9 +113,8 @@ def _calibrated(calibration: Sequence[Judged], learned: Learned, overkill: float
             overkill=overkill,
             folds=len(learned.good.folds),
         )
-    except ValueError as error:
-        reasons = sorted({str(part.verdict.reason) for part in calibration if part.verdict.distance is None})
-        raise TrainingError(f"no limit can be set: {error} ({', '.join(reasons)})") from error
+    except ValueError as error:  # of each part one picture was refused
+        raise TrainingError(f"no limit can be set: {error}") from error
 
 
 def _with_limit(draft: Bundle, limit: Limit) -> Bundle:

@@ -17,6 +17,7 @@ from training.checkpoint import Checkpoint
 from training.dataset import GOOD, DataSet, LazyFrames, Sample, digest_of
 from training.loop import Trained, TrainingSettings, centre, embed, train
 from training.maps import GoodParts, learn_good_parts
+from training.placed_parts import placed_parts
 from training.whitening import whitening_of
 
 VERSIONS = ("kensa", "numpy", "opencv-python-headless", "torch")  # others take no part in what is kept
@@ -40,15 +41,19 @@ class FitSettings:
 class Learned:
     """What training gives.
 
-    data_sha256: of all that was learned from. Embeddings are of maps by references and a cell function that had not
-    seen the part. embeddings_good: (N, 128) in the order of learned_from. embeddings_disturbed: (M, 128) in that of
-    good.disturbed. embeddings_defects: by label, (M, 128).
+    learned_from: good pictures. left_out: good pictures that nothing was learned from, as a station would refuse them,
+    with the reason. smallest_fit: parts that fit less are not judged. data_sha256: of all pictures that were shown.
+    Embeddings are of maps by references and a cell function that had not seen the part. embeddings_good: (N, 128) in
+    the order of learned_from. embeddings_disturbed: (M, 128) in that of good.disturbed. embeddings_defects: by label,
+    (M, 128).
     """
 
     settings: MapSettings
     metric: Metric
     alignment: ModeChoice
     learned_from: list[Sample]
+    left_out: dict[Sample, str]
+    smallest_fit: float
     defective: list[Sample]
     data_sha256: str
     first: Frame
@@ -98,23 +103,24 @@ class Learned:
 def learn(dataset: DataSet, settings: FitSettings, checkpoint: Checkpoint | None = None) -> Learned:
     """Everything up to the trained network and its embeddings. checkpoint: of a run that may be stopped."""
     seed = settings.training.seed
-    learned_from = dataset.train_of(GOOD)
+    samples = dataset.train_of(GOOD)
     labels = () if settings.is_good_only else dataset.labels
     defective = [sample for sample in dataset.train if sample.label in labels]
-    data_sha256 = digest_of([*learned_from, *defective], inspected=dataset.inspected)
+    data_sha256 = digest_of([*samples, *defective], inspected=dataset.inspected)
     if checkpoint is not None:
         checkpoint.begin(_made_of(settings, data_sha256))
-    frames = LazyFrames(learned_from)
+    frames = LazyFrames(samples)
     first = frames[0]
     map_settings = settings.map if first.is_colour else settings.map.for_grey()
     choice = choose_mode(frames, map_settings) if settings.alignment is None else ModeChoice(mode=settings.alignment)
+    placed = placed_parts(frames, choice.applied_to(map_settings), seed=seed, inspected=dataset.inspected)
+    learned_from = [samples[number] for number in placed.kept]
     good = learn_good_parts(
-        frames,
-        choice.applied_to(map_settings),
+        LazyFrames(learned_from),
+        placed,
         parts=[sample.part for sample in learned_from],
         seed=seed,
         defective=LazyFrames(defective),
-        inspected=dataset.inspected,
         once=None if checkpoint is None else checkpoint.cells,
     )
     map_settings = good.placer.settings
@@ -128,6 +134,8 @@ def learn(dataset: DataSet, settings: FitSettings, checkpoint: Checkpoint | None
         metric=settings.metric,
         alignment=choice,
         learned_from=learned_from,
+        left_out={samples[number]: why for number, why in placed.refused.items()},
+        smallest_fit=placed.smallest_fit,
         defective=defective,
         data_sha256=data_sha256,
         first=first,

@@ -14,16 +14,16 @@ import numpy.typing as npt
 
 from edge.errors import NotJudged
 from edge.frame import Frame, Pixels
-from edge.placing import Placer, WorkingPicture
+from edge.placing import Placer
 from edge.preprocess import CellFunction, References, cell_levels
-from edge.settings import Grid, MapSettings
+from edge.settings import Grid
 from edge.variables import FloatArray, Light, variable_count
-from training.alignment_limits import smallest_fit
 from training.cell_examples import CellExamples, cell_examples
 from training.cells import learn_cells, standardised, steps_for
 from training.errors import TrainingError
+from training.placed_parts import PlacedParts
 from training.progress import progress
-from training.registration import MOST_OUT_OF_PLACE, place_good_parts, placed_as_new
+from training.registration import placed_as_new
 from training.synthesis import MapPool
 from training.unit_space import folds_of, median_picture, unit_space
 
@@ -40,7 +40,7 @@ CellsOnce = Callable[[int, Callable[[], CellFunction]], CellFunction]
 class GoodParts:
     """What good parts give.
 
-    pictures: working pictures. smallest_fit: parts that fit less are not judged. maps: (N, rows, columns) uint8,
+    pictures: working pictures. maps: (N, rows, columns) uint8,
     cross-fitted. disturbed: (M, rows, columns) uint8, of the same parts in a little worse light, place and focus.
     residues: (P, rows, columns) float32, what visible synthetic defects added to a good map, in levels. invisible: how
     many more raised no cell visibly. labelled: (L, rows, columns) uint8 maps of labelled defects, by what has learned
@@ -51,7 +51,6 @@ class GoodParts:
     references: References
     cells: CellFunction
     pictures: list[Pixels]
-    smallest_fit: float
     maps: Pixels
     disturbed: Pixels
     residues: FloatArray
@@ -69,30 +68,28 @@ class GoodParts:
 
 def learn_good_parts(
     frames: Sequence[Frame],
-    settings: MapSettings,
+    placed: PlacedParts,
     *,
     parts: Sequence[str],
     seed: int,
     defective: Sequence[Frame] = (),
-    inspected: npt.NDArray[np.bool_] | None = None,
     once: CellsOnce | None = None,
 ) -> GoodParts:
-    """Align, and map good and synthetic defective parts by what was learned from the others.
+    """Map good and synthetic defective parts by what was learned from the others.
 
-    parts: of which physical part each frame is. defective: of labelled defects; TrainingError for one that cannot be
-    brought into place. inspected: (H, W) bool of a frame, False where the part is not inspected; None: everywhere.
-    once: takes cell functions over from a run that was stopped.
+    frames: of the parts that are kept. parts: of which physical part each is. defective: of labelled defects;
+    TrainingError for one that cannot be brought into place. once: takes cell functions over from a run that was
+    stopped.
     """
     folds = list(folds_of(parts))
     random = np.random.default_rng(seed)
-    placer, placed = place_good_parts(frames, settings, inspected=inspected)
-    _check_places(placed, placer, frames)
-    pictures = [part.pixels for part in placed]
+    placer, pictures = placed.placer, placed.pictures
+    settings = placer.settings
     picture = median_picture(pictures)
     _check_light(pictures, picture, frames)
     as_new = placed_as_new(frames, pictures, placer, folds)
     examples = cell_examples(pictures, placer, random, picture=picture, folds=folds, as_new=as_new)
-    references = unit_space(pictures, placer.settings, picture, inspected=placer.inspected)
+    references = unit_space(pictures, settings, picture, inspected=placer.inspected)
     labelled = _measured(defective, placer, references)
     function, values = _cross_fitted(examples, labelled, folds, seed=seed, once=once)
     function = standardised(function, values.good)
@@ -113,7 +110,6 @@ def learn_good_parts(
         references=references,
         cells=function,
         pictures=pictures,
-        smallest_fit=smallest_fit(placer, frames, random),
         maps=maps,
         disturbed=disturbed,
         residues=residues[is_visible],
@@ -121,21 +117,6 @@ def learn_good_parts(
         labelled=_mapped(function, labelled, settings.grid),
         folds=folds,
     )
-
-
-def _check_places(placed: Sequence[WorkingPicture], placer: Placer, frames: Sequence[Frame]) -> None:
-    """Raise TrainingError if so many good parts lie out of the range that a station would refuse good ones all day."""
-    refused = []
-    for part, frame in zip(placed, frames, strict=True):
-        try:
-            placer.aligner.check(part.placement, smallest_fit=-1.0)
-        except NotJudged as reason:
-            refused.append(f"{frame.source}: {reason}")
-    if len(refused) > MOST_OUT_OF_PLACE * len(placed):
-        raise TrainingError(
-            f"{len(refused)} of {len(placed)} good parts lie where a station would refuse them ({refused[0]}); "
-            "show them as they will lie on the line, or say with --alignment how they may lie"
-        )
 
 
 def _check_light(pictures: Sequence[Pixels], reference: Pixels, frames: Sequence[Frame]) -> None:

@@ -47,7 +47,7 @@ def draft_manifest(learned: Learned, settings: FitSettings) -> Manifest:
             overkill_guarantee=1.0,
             calibration_parts=1,
             map_mean=map_mean_limit(learned.good),
-            smallest_fit=learned.good.smallest_fit,
+            smallest_fit=learned.smallest_fit,
         ),
         labels=tuple(learned.embeddings_defects),
         golden=(GoldenResult(picture="golden/0.png", outcome=Outcome.NG, distance=0.0),),  # replaced with the real ones

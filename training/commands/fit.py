@@ -122,6 +122,8 @@ def _fit(
     if evaluation is not None:
         print(as_text(evaluation))
     print(f"alignment: {fitted.learned.alignment}")
+    for sample, why in fitted.learned.left_out.items():
+        print(f"not learned from: {sample.path}, a good part that a station would refuse ({why})")
     print(fitted.limit)
     print(f"{arguments.out / 'bundle'}, report.html and metrics.json written in {time.monotonic() - began:.0f} s")
 

@@ -24,6 +24,8 @@ def promise_of(limit: Limit) -> Told:
     if limit.is_short:
         target, wanted = f"{100 * limit.target:.1f}", parts_for(limit.target)
         more.append(told("promise.short", target=target, wanted=wanted, parts=limit.parts))
+    if limit.unjudged:
+        more.append(told("promise.unjudged", unjudged=limit.unjudged, parts=limit.parts))
     if limit.rule == "with_margin":
         more.append(told("promise.margin"))
     return Told(en=" ".join([words.en, *(one.en for one in more)]), ja="".join([words.ja, *(one.ja for one in more)]))
