@@ -24,6 +24,7 @@ __all__ = ["STILL", "Aligner", "Placement", "Untouched", "aligner_for"]
 STILL = Placement(x_px=0.0, y_px=0.0, rotation_rad=0.0, fit=1.0)
 LEAST_COMPARED = 0.2  # of what is always seen; less, and the rest of the picture says better where the part lies
 LARGEST_STILL_DEGREES = 15.0  # of a fixture: what is left out lies at nearly the same place of every picture
+LEAST_REPEAT = 0.6  # of a reference and itself: pictures of something else fit by as much
 MARGIN_PX = 2.0  # beyond the largest shift: what lies just outside is found there and named, not mistaken
 
 
@@ -69,7 +70,7 @@ class Aligner:
         self.repeats_after = repeats_after(
             levels[0],
             shift_px=2 * reach_px,
-            least_fit=clear_fit,
+            least_fit=max(clear_fit, LEAST_REPEAT),
             along=(not self.is_even[0], not self.is_even[1]),
         )
         sought = [number for number, is_untold in enumerate((*self.is_even, self.is_round)) if not is_untold]
