@@ -337,6 +337,18 @@ def test_a_handful_of_good_parts_makes_a_model(dataset: DataSet, parts: int) -> 
     assert fitted.limit.guarantee == pytest.approx(2 / (parts + 1))
 
 
+def test_a_dark_picture_among_good_ones_is_left_out(tmp_path: Path, dataset: DataSet) -> None:
+    for number, sample in enumerate(dataset.train_of("good")[:12]):
+        picture = cv2.imread(str(sample.path))
+        write_picture(tmp_path / "train" / "good" / sample.path.name, picture // 3 if number == 4 else picture)
+    shown = open_dataset(tmp_path)
+    fitted = fitted_to(shown)
+    ((odd, why),) = fitted.learned.left_out.items()
+    assert odd == shown.train_of("good")[4]
+    assert why.startswith("too dark")
+    assert fitted.limit.unjudged == 1
+
+
 def test_pictures_of_one_part_count_as_one_part(dataset: DataSet) -> None:
     good = dataset.train_of("good")[:8]
     twice = tuple(replace(sample, part=f"part {number // 2}") for number, sample in enumerate(good))

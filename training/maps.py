@@ -17,7 +17,7 @@ from edge.frame import Frame, Pixels
 from edge.placing import Placer
 from edge.preprocess import CellFunction, References, cell_levels
 from edge.settings import Grid
-from edge.variables import FloatArray, Light, variable_count
+from edge.variables import FloatArray, variable_count
 from training.cell_examples import CellExamples, cell_examples
 from training.cells import learn_cells, standardised, steps_for
 from training.errors import TrainingError
@@ -25,7 +25,7 @@ from training.placed_parts import PlacedParts
 from training.progress import progress
 from training.registration import placed_as_new
 from training.synthesis import MapPool
-from training.unit_space import folds_of, median_picture, unit_space
+from training.unit_space import folds_of, unit_space
 
 SMALLEST_VISIBLE_SHARE = 0.5  # of the plain ones; 0.97 on pills
 SMALLEST_VISIBLE_LEVELS = 30  # a synthetic defect that raises no cell by two deviations teaches nothing
@@ -83,10 +83,8 @@ def learn_good_parts(
     """
     folds = list(folds_of(parts))
     random = np.random.default_rng(seed)
-    placer, pictures = placed.placer, placed.pictures
+    placer, pictures, picture = placed.placer, placed.pictures, placed.median
     settings = placer.settings
-    picture = median_picture(pictures)
-    _check_light(pictures, picture, frames)
     as_new = placed_as_new(frames, pictures, placer, folds)
     examples = cell_examples(pictures, placer, random, picture=picture, folds=folds, as_new=as_new)
     references = unit_space(pictures, settings, picture, inspected=placer.inspected)
@@ -117,17 +115,6 @@ def learn_good_parts(
         labelled=_mapped(function, labelled, settings.grid),
         folds=folds,
     )
-
-
-def _check_light(pictures: Sequence[Pixels], reference: Pixels, frames: Sequence[Frame]) -> None:
-    """Raise TrainingError, with its name, for a good part in quite another light than the others."""
-    light = Light(reference)
-    for number, picture in enumerate(pictures):
-        try:
-            light.gain(picture)
-        except NotJudged as reason:
-            source = frames[number].source
-            raise TrainingError(f"{source} cannot be learned from: {reason}; is it the same part?") from reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
