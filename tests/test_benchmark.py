@@ -24,7 +24,7 @@ from training.benchmark.models import Kind, divided
 from training.calibrate import Limit, Rate
 from training.commands.connector import Counts, plan, write
 from training.dataset import GOOD, DataSet, Sample, open_dataset
-from training.errors import DataSetError
+from training.errors import DataSetError, TrainingError
 from training.evaluate import Judged, auroc_of
 from training.learn import FitSettings
 from training.loop import TrainingSettings
@@ -261,9 +261,12 @@ class FakeFit:
 
     small: Small
     asked: list[tuple[DataSet, bool]]
+    fails_at: frozenset[int] = frozenset()
 
     def __call__(self, dataset: DataSet, settings: models.FitSettings) -> object:
         self.asked.append((dataset, settings.is_good_only))
+        if len(self.asked) in self.fails_at:
+            raise TrainingError("no two parts are alike")
         distance = self.small.bundle.manifest.limit.distance
         limit = Limit(distance=distance, target=0.1, expected=0.1, guarantee=0.1, parts=16, unjudged=0, rule="ranked")
         return SimpleNamespace(bundle=self.small.bundle, inspector=self.small.inspector, limit=limit)
@@ -307,6 +310,30 @@ def test_the_command_prints_tables_and_writes_every_figure(
     assert set(rows[0]["figures"]["pooled"]) > {"max", "mean"}
     assert rows[0]["bends"]["calibrated limit"]["overkills"]["trials"] == 5
     assert not list(tmp_path.glob(".figures*"))
+
+
+def test_a_model_that_cannot_be_made_does_not_take_the_others_with_it(
+    small_set: Path, fake_fit: FakeFit, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_fit.fails_at = frozenset({2})
+    out = tmp_path / "figures.json"
+    assert main([str(small_set), "--seeds", "3", "--kinds", "good-only", "--json", str(out)]) == 1
+    printed = capsys.readouterr()
+    assert "| set, good-only, classify, 256-256 | 2 |" in printed.out
+    assert [row["seed"] for row in json.loads(out.read_text())] == [0, 2]
+    assert "model 3 of 3" in printed.err
+    *_, last = printed.err.splitlines()
+    assert last == (
+        "training.benchmark: 1 of 3 models were not made (set good-only classify seed 1: no two parts are alike)"
+    )
+
+
+def test_where_no_model_can_be_made_there_are_no_tables(
+    small_set: Path, fake_fit: FakeFit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_fit.fails_at = frozenset({1})
+    assert main([str(small_set), "--seeds", "1", "--kinds", "good-only"]) == 1
+    assert capsys.readouterr().out == ""
 
 
 def test_a_folder_without_truth_has_no_table_of_bends(

@@ -19,7 +19,7 @@ from training.benchmark.models import Division, Kind, Measured, divided, measure
 from training.benchmark.summary import as_text, connector_text
 from training.commands.connector import Counts, write
 from training.dataset import DataSet, check_trainable, open_dataset
-from training.errors import DataSetError
+from training.errors import DataSetError, ExportError, TrainingError
 from training.learn import FitSettings
 from training.loop import LossName, TrainingSettings
 from training.network_names import NETWORKS
@@ -60,21 +60,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Make and judge every model, and print the tables."""
+    """Make and judge every model, and print the tables. TrainingError at the end for those that were not to be made."""
     with ExitStack() as stack:
         datasets = [_opened(name, options, stack) for name in options.data]
         jobs = [job for dataset in datasets for job in _jobs(dataset, options)]
         done: list[Measured] = []
+        failed: list[str] = []
         for number, job in enumerate(jobs, start=1):
-            note(
-                f"model {number} of {len(jobs)}: {job.division.dataset.root.name} {job.kind} {job.loss} seed {job.seed}"
-            )
-            done.append(_measured(job, options))
+            name = f"{job.division.dataset.root.name} {job.kind} {job.loss} seed {job.seed}"
+            note(f"model {number} of {len(jobs)}: {name}")
+            try:
+                done.append(_measured(job, options))
+            except (TrainingError, ExportError) as error:  # the others took hours, or will
+                note(f"not made: {error}")
+                failed.append(f"{name}: {error}")
             if options.json is not None:
                 write_json(options.json, done)
-    print(as_text(done))
+    if done:
+        print(as_text(done))
     if any(measured.bends for measured in done):
         print(f"\n{connector_text(done)}")
+    if failed:
+        raise TrainingError(f"{len(failed)} of {len(jobs)} models were not made ({'; '.join(failed)})")
 
 
 def _opened(name: str, options: argparse.Namespace, stack: ExitStack) -> DataSet:
