@@ -241,6 +241,18 @@ def test_parts_at_any_angle_are_judged_and_what_is_misplaced_is_not() -> None:
     assert is_refused(placer, limit, emptied(bracket(), random))
 
 
+def test_a_mesh_is_judged_wherever_it_begins_and_what_is_no_mesh_is_not() -> None:
+    frames = meshes()
+    placer, _, limit = limited(frames)
+    random = np.random.default_rng(1)
+    for frame in frames:
+        moved = drawn_motion(random, frame.pixels, shift=(0, 0.1), degrees=(0, 5)).of(frame.pixels)
+        assert not is_refused(placer, limit, moved)
+        assert is_refused(placer, limit, emptied(frame.pixels, random))
+    assert is_refused(placer, limit, meshes(period_px=40.0)[0].pixels)
+    assert is_refused(placer, limit, bracket())
+
+
 def test_one_odd_part_does_not_open_the_door() -> None:
     odd = Frame(pixels=Motion(x_px=0, y_px=0, degrees=180).of(render(seed=9, part=0)[::-1].copy()))
     _, _, limit = limited(connectors())
