@@ -349,6 +349,16 @@ def test_a_dark_picture_among_good_ones_is_left_out(tmp_path: Path, dataset: Dat
     assert fitted.limit.unjudged == 1
 
 
+def test_no_limit_is_set_where_one_picture_of_every_part_is_refused(tmp_path: Path, dataset: DataSet) -> None:
+    shown = []
+    for number, sample in enumerate(dataset.train_of("good")[:24]):
+        picture, path = cv2.imread(str(sample.path)), tmp_path / sample.path.name
+        write_picture(path, picture // 3 if number % 12 == 5 else picture)
+        shown.append(replace(sample, path=path, part=f"part {number // 12}"))
+    with pytest.raises(TrainingError, match="no limit can be set: none of 2 good parts could be judged"):
+        fitted_to(DataSet(root=tmp_path, train=tuple(shown), test=()))
+
+
 def test_pictures_of_one_part_count_as_one_part(dataset: DataSet) -> None:
     good = dataset.train_of("good")[:8]
     twice = tuple(replace(sample, part=f"part {number // 2}") for number, sample in enumerate(good))

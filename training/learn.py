@@ -114,7 +114,7 @@ def learn(dataset: DataSet, settings: FitSettings, checkpoint: Checkpoint | None
     map_settings = settings.map if first.is_colour else settings.map.for_grey()
     choice = choose_mode(frames, map_settings) if settings.alignment is None else ModeChoice(mode=settings.alignment)
     placed = placed_parts(frames, choice.applied_to(map_settings), seed=seed, inspected=dataset.inspected)
-    learned_from = [samples[number] for number in placed.kept]
+    learned_from = [samples[number] for number in placed.pictures]
     good = learn_good_parts(
         LazyFrames(learned_from),
         placed,

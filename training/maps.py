@@ -40,11 +40,11 @@ CellsOnce = Callable[[int, Callable[[], CellFunction]], CellFunction]
 class GoodParts:
     """What good parts give.
 
-    pictures: working pictures. maps: (N, rows, columns) uint8,
-    cross-fitted. disturbed: (M, rows, columns) uint8, of the same parts in a little worse light, place and focus.
-    residues: (P, rows, columns) float32, what visible synthetic defects added to a good map, in levels. invisible: how
-    many more raised no cell visibly. labelled: (L, rows, columns) uint8 maps of labelled defects, by what has learned
-    from them. folds: numbers of the pictures that a fold had not seen, by which all this was cross-fitted.
+    pictures: working pictures. maps: (N, rows, columns) uint8, cross-fitted. disturbed: (M, rows, columns) uint8, of
+    the same parts in a little worse light, place and focus. residues: (P, rows, columns) float32, what visible
+    synthetic defects added to a good map, in levels. invisible: how many more raised no cell visibly. labelled: (L,
+    rows, columns) uint8 maps of labelled defects, by what has learned from them. folds: numbers of the pictures that a
+    fold had not seen, by which all this was cross-fitted.
     """
 
     placer: Placer
@@ -77,13 +77,13 @@ def learn_good_parts(
 ) -> GoodParts:
     """Map good and synthetic defective parts by what was learned from the others.
 
-    frames: of the parts that are kept. parts: of which physical part each is. defective: of labelled defects;
-    TrainingError for one that cannot be brought into place. once: takes cell functions over from a run that was
-    stopped.
+    frames: of the placed pictures, in their order. parts: of which physical part each is. defective: of labelled
+    defects; TrainingError for one that cannot be brought into place. once: takes cell functions over from a run that
+    was stopped.
     """
     folds = list(folds_of(parts))
     random = np.random.default_rng(seed)
-    placer, pictures, picture = placed.placer, placed.pictures, placed.median
+    placer, pictures, picture = placed.placer, [*placed.pictures.values()], placed.median
     settings = placer.settings
     as_new = placed_as_new(frames, pictures, placer, folds)
     examples = cell_examples(pictures, placer, random, picture=picture, folds=folds, as_new=as_new)

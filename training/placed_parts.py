@@ -1,14 +1,15 @@
 """Good parts in their places, without the odd ones that a station would refuse: nothing is learned from those."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from edge.errors import NotJudged
 from edge.frame import Frame, Pixels
-from edge.placing import Placer, WorkingPicture
+from edge.placing import Placer
 from edge.settings import MapSettings
 from edge.variables import Light
 from training.alignment_limits import smallest_fit
@@ -16,19 +17,20 @@ from training.errors import TrainingError
 from training.registration import MOST_OUT_OF_PLACE, place_good_parts
 from training.unit_space import median_picture
 
+Seen = TypeVar("Seen")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacedParts:
     """Where good parts lie.
 
-    smallest_fit: parts that fit less are not judged. kept: numbers of the frames that are learned from. pictures: their
-    working pictures. median: of those. refused: of the other frames, why.
+    smallest_fit: parts that fit less are not judged. pictures: working pictures of what is learned from, by the number
+    of the frame. median: of those. refused: of the other frames, why.
     """
 
     placer: Placer
     smallest_fit: float
-    kept: list[int]
-    pictures: list[Pixels]
+    pictures: dict[int, Pixels]
     median: Pixels
     refused: dict[int, str]
 
@@ -42,34 +44,25 @@ def placed_parts(
     """
     placer, placed = place_good_parts(frames, settings, inspected=inspected)
     least = smallest_fit(placer, frames, np.random.default_rng(seed))
-    refused = _misplaced(placed, placer, least)
+    lying = {number: part.placement for number, part in enumerate(placed)}
+    refused = _refused(lying, lambda placement: placer.aligner.check(placement, smallest_fit=least))
     while True:  # the median moves a little with each part that is taken out
         _check_share(refused, frames)
-        kept = [number for number in range(len(placed)) if number not in refused]
-        pictures = [placed[number].pixels for number in kept]
-        median = median_picture(pictures)
-        odd = _in_other_light(pictures, median)
-        if not odd:
+        kept = {number: part.pixels for number, part in enumerate(placed) if number not in refused}
+        median = median_picture([*kept.values()])
+        in_other_light = _refused(kept, Light(median).gain)
+        if not in_other_light:
             break
-        refused |= {kept[number]: why for number, why in odd.items()}
-    return PlacedParts(placer=placer, smallest_fit=least, kept=kept, pictures=pictures, median=median, refused=refused)
+        refused |= in_other_light
+    return PlacedParts(placer=placer, smallest_fit=least, pictures=kept, median=median, refused=refused)
 
 
-def _misplaced(placed: Sequence[WorkingPicture], placer: Placer, least: float) -> dict[int, str]:
+def _refused(parts: Mapping[int, Seen], check: Callable[[Seen], object]) -> dict[int, str]:
+    """Of the parts by number that do not pass, why."""
     refused = {}
-    for number, part in enumerate(placed):
+    for number, part in parts.items():
         try:
-            placer.aligner.check(part.placement, smallest_fit=least)
-        except NotJudged as reason:
-            refused[number] = str(reason)
-    return refused
-
-
-def _in_other_light(pictures: Sequence[Pixels], median: Pixels) -> dict[int, str]:
-    light, refused = Light(median), {}
-    for number, picture in enumerate(pictures):
-        try:
-            light.gain(picture)
+            check(part)
         except NotJudged as reason:
             refused[number] = str(reason)
     return refused
