@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import time
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +19,15 @@ QUIET = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--mute-audio"),
 ]
+LEFT = (  # what the browser answers when a page was reloaded or left while it was asked
+    "Inspected target navigated or closed",
+    "Execution context was destroyed.",
+    "Cannot find context with specified id",
+)
+
+
+class PageLeftError(Exception):
+    """The page that was asked has given way to another before it answered."""
 
 
 class Browser:
@@ -97,7 +107,10 @@ class Browser:
         while time.monotonic() < deadline:
             answer = json.loads(self._next_message())
             if answer.get("id") == number:
-                assert "error" not in answer, answer
+                error = answer.get("error", {}).get("message", "")
+                if error in LEFT:
+                    raise PageLeftError(error)
+                assert not error, answer
                 return answer["result"]
             if "method" in answer:
                 self.events.append(answer)
@@ -136,17 +149,18 @@ class Browser:
         )
 
     def evaluate(self, expression: str) -> Any:
-        """The value of a JavaScript expression."""
+        """The value of a JavaScript expression. Raises PageLeftError when the page went away while it was asked."""
         found = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
 
     def wait_for(self, expression: str, *, seconds: float = 30.0) -> Any:
-        """Wait until an expression is true."""
+        """Wait until an expression is true, on this page or on the one that follows it."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            if value := self.evaluate(expression):
-                return value
+            with suppress(PageLeftError):
+                if value := self.evaluate(expression):
+                    return value
             time.sleep(0.05)
         raise TimeoutError(expression)
 

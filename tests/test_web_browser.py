@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser import CHROMIUM, Browser
+from tests.browser import CHROMIUM, Browser, PageLeftError
 from tests.production import STEP_S, production, write
 from tests.sites import OPERATOR, served, site_of, with_accounts
 from tests.test_web_operator import beating
@@ -55,6 +55,14 @@ def desktop(address: str, only_browser: Browser) -> Browser:
     width, height = SIZES["desktop"]
     only_browser.begin_anew(address, width=width, height=height, language="en")
     return only_browser
+
+
+def test_who_waits_for_a_page_that_reloads_itself_gets_the_new_one(desktop: Browser) -> None:
+    desktop.evaluate("window.isOld = true; setTimeout(() => location.reload(), 200)")
+    with pytest.raises(PageLeftError):
+        desktop.evaluate("new Promise(() => {})")
+    desktop.evaluate("window.isOld = true; setTimeout(() => location.reload(), 200)")
+    assert desktop.wait_for("window.isOld ? new Promise(() => {}) : 'new'") == "new"
 
 
 @pytest.mark.parametrize("page", TITLES)
