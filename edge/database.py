@@ -24,9 +24,9 @@ SUSPECT = f"{FILE_NAME}.suspect"
 OWN_FILES = ("", "-wal", "-shm")  # what they add to the database's name
 
 ADD_MODEL = """
-    INSERT INTO models (sha256, product, serial, map_sha256, calibrated_limit) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT (sha256) DO UPDATE SET map_sha256 = excluded.map_sha256, calibrated_limit = excluded.calibrated_limit
-    WHERE map_sha256 = ''
+    INSERT INTO models (sha256, product, serial, map_sha256, window, calibrated_limit) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (sha256) DO UPDATE SET map_sha256 = excluded.map_sha256, window = excluded.window,
+    calibrated_limit = excluded.calibrated_limit WHERE map_sha256 = ''
 """
 INSERT = """
     INSERT OR REPLACE INTO parts (
@@ -137,7 +137,7 @@ def add_boot(connection: sqlite3.Connection, boot_id: str) -> None:
 
 def add_model(connection: sqlite3.Connection, model: ModelName) -> None:
     """Make a model known, before parts are inserted that it judged."""
-    values = (model.sha256, model.product, model.serial, model.map_sha256, model.calibrated_limit)
+    values = (model.sha256, model.product, model.serial, model.map_sha256, model.window, model.calibrated_limit)
     connection.execute(ADD_MODEL, values)
 
 

@@ -154,7 +154,9 @@ class Inspector:
         return replace(found, verdict=verdict, embedding=embedding)
 
     def _imaging(self, light: float, quality: FrameQuality, lies: Placement) -> Imaging:
-        percent = 100 / self._manifest.map.alignment.picture_px
+        frame, window = self._manifest.frame, self._manifest.map.window
+        shown = 1.0 if window is None else max(window.width, window.height) / max(frame.width, frame.height)
+        percent = 100 * shown / self._manifest.map.alignment.picture_px
         return Imaging(
             light_gain=light,
             sharpness=quality.sharpness,

@@ -113,6 +113,9 @@ class Manifest(Strict):
     def _fits_together(self) -> Self:
         if self.map.is_colour and not self.frame.is_colour:
             raise ValueError("the map needs colour and the frames are grey")
+        window = self.map.window
+        if window is not None and (window.right > self.frame.width or window.bottom > self.frame.height):
+            raise ValueError(f"the map is of {window}, and the frames are {self.frame}")
         pictures = [entry.picture for entry in self.golden]
         if len(set(pictures)) < len(pictures) or len(set(self.labels)) < len(self.labels):
             raise ValueError("a label or golden picture is there twice")
@@ -164,6 +167,8 @@ def what_is_wrong(error: ValidationError) -> BundleError:
             words = f"{IN_WORDS.get(first['ctx']['pattern'], first['msg'])}; not {first['input']!r:.60}"
         case "value_error":
             words = str(first["ctx"]["error"])
+        case "extra_forbidden":
+            words = "this version does not know it: update kensa on this device"
         case _:
             words = first["msg"]
     return BundleError(f"{MANIFEST}: {where + ': ' if where else ''}{words}")

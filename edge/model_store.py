@@ -117,6 +117,7 @@ def name_of(bundle: Bundle) -> ModelName:
         serial=manifest.serial,
         sha256=bundle.sha256,
         map_sha256=map_digest(bundle),
+        window="" if manifest.map.window is None else str(manifest.map.window),
         calibrated_limit=manifest.limit.calibrated,
     )
 

@@ -1,7 +1,6 @@
 """Where the part lies, undone: a frame becomes a working picture, in the reference's place and size."""
 
 import math
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -11,14 +10,13 @@ import numpy.typing as npt
 from edge.alignment import Placement, aligner_for
 from edge.errors import NotJudged
 from edge.frame import Frame, Pixels
-from edge.settings import AlignmentMode, AlignmentSettings, MapSettings
+from edge.settings import AlignmentMode, MapSettings
 from edge.variables import grey_of
 from edge.verdict import Reason
+from edge.view import View, resized
 
-LARGE = 3  # times the working picture's size, and more: halved first
 SMOOTH_TAPS = 3
 WIDEST = 0.33  # weight of the pixels beside one: all three weigh nearly the same
-IDENTITY = np.eye(3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,36 +39,26 @@ class Placer:
         frame_height: int,
         inspected: Pixels | None = None,
     ) -> None:
-        """picture: the reference as a working picture (H, W[, 3]); frames must have the given size, in pixels.
+        """picture: the reference as a working picture (H, W[, 3]), of the settings' window of the frame. Frames must
+        have the given size, in pixels.
         inspected: (H, W) uint8 of a working picture, 255 where the part is inspected; None: everywhere."""
         self.settings = settings
-        grid = settings.grid
-        self._working_size = (grid.width_px, grid.height_px)
-        self._frame_size = (frame_width, frame_height)
+        self._view = view = View(settings, frame_width=frame_width, frame_height=frame_height)
         self._is_colour = picture.ndim == 3
-        self._halves = list(_halves(self._frame_size, self._working_size))
-        reduced_size = self._halves[-1] if self._halves else self._frame_size
-        scale = settings.alignment.picture_px / max(frame_width, frame_height)
-        self._small_size = (max(round(frame_width * scale), 32), max(round(frame_height * scale), 32))
-        self._small_halves = _half_on_the_way(reduced_size, self._small_size)
-        self._working_to_small = _stretch(self._working_size, self._small_size)
-        self._small_to_reduced = _stretch(self._small_size, reduced_size)
-        self._small_to_working = _stretch(self._small_size, self._working_size)
         self._sigmas = [
-            _sigma_of(reduced / working) for reduced, working in zip(reduced_size, self._working_size, strict=True)
+            _sigma_of(shown / working) for shown, working in zip(view.shown_size, view.working_size, strict=True)
         ]
-        self._smooth = np.empty((*reduced_size[::-1], *picture.shape[2:]), np.uint8)
+        self._smooth = np.empty((*view.reduced_size[::-1], *picture.shape[2:]), np.uint8)
         self._lit = np.empty_like(picture)
-        self._unseen_pixels = np.empty(self._working_size[::-1], np.uint8)
-        right, bottom = self._small_size[0] - 0.5, self._small_size[1] - 0.5  # a pixel's edge, not its middle
-        self._corners = np.array([[-0.5, -0.5, 1], [right, -0.5, 1], [right, bottom, 1], [-0.5, bottom, 1]]).T
-        small = _resized(grey_of(picture), self._small_size)
-        compared = None if inspected is None else _resized(inspected, self._small_size)
+        self._unseen_pixels = np.empty(view.working_size[::-1], np.uint8)
+        small = resized(grey_of(picture), view.small_size)
+        compared = None if inspected is None else resized(inspected, view.small_size)
         self.aligner = aligner_for(small, settings.alignment, inspected=compared)
         self._picture = picture
         self._brightness = max(float(small.mean()), 1.0)
-        is_inspected = np.full(self._working_size[::-1], 255, np.uint8) if inspected is None else inspected
-        self.inspected = np.asarray(cv2.subtract(is_inspected, self._never_seen(settings.alignment)), dtype=np.uint8)
+        self.inspected = np.full(view.working_size[::-1], 255, np.uint8) if inspected is None else inspected
+        if settings.alignment.mode is AlignmentMode.ANY_ANGLE:
+            self.inspected = np.asarray(cv2.subtract(self.inspected, view.beyond_turning()), dtype=np.uint8)
         self._left_out = np.asarray(cv2.bitwise_not(self.inspected), dtype=np.uint8)
 
     def place(self, frame: Frame) -> WorkingPicture:
@@ -78,8 +66,8 @@ class Placer:
 
         What lies outside the frame, or is not inspected, is taken from the reference, in the frame's light.
         """
-        reduced = self._reduced(frame)
-        small = self._small(reduced)
+        reduced = self._view.reduced(frame.pixels)
+        small = self._view.small(reduced)
         working = self._placed(reduced, self.aligner.align(small))
         unseen = self._unseen(working.placement)
         if cv2.countNonZero(unseen):
@@ -93,19 +81,11 @@ class Placer:
 
     def small_grey(self, frame: Frame) -> Pixels:
         """The small grey picture of a frame that is aligned: (height, width) uint8."""
-        return self._small(self._reduced(frame))
+        return self._view.small(self._view.reduced(frame.pixels))
 
     def place_at(self, frame: Frame, placement: Placement) -> WorkingPicture:
         """The frame brought into place by a known placement; its rim is repeated where there is no frame."""
-        return self._placed(self._reduced(frame), placement)
-
-    def _reduced(self, frame: Frame) -> Pixels:
-        """The frame, halved as often as it is large: the only pass over all of its pixels."""
-        return _halved(frame.pixels, self._halves)
-
-    def _small(self, reduced: Pixels) -> Pixels:
-        """Halved first where that averages the same pixels: two by two is far less work than any other way."""
-        return _resized(grey_of(_halved(reduced, self._small_halves)), self._small_size)
+        return self._placed(self._view.reduced(frame.pixels), placement)
 
     def _placed(self, reduced: Pixels, placement: Placement) -> WorkingPicture:
         """A working pixel looks at four pixels of what it is made from: smoothed before, they stand for all."""
@@ -113,8 +93,8 @@ class Placer:
         cv2.GaussianBlur(reduced, (SMOOTH_TAPS, SMOOTH_TAPS), across, dst=self._smooth, sigmaY=down)
         pixels = cv2.warpAffine(
             self._smooth,
-            (self._small_to_reduced @ self._rigid(placement) @ self._working_to_small)[:2],
-            self._working_size,
+            self._view.to_reduced(placement),
+            self._view.working_size,
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REPLICATE,
         )
@@ -122,13 +102,13 @@ class Placer:
 
     def inspected_part(self, inspected: npt.NDArray[np.bool_]) -> Pixels:
         """(H, W) bool of a frame that lies as the reference does → (H, W) uint8 of a working picture, 255 or 0."""
-        whole = cv2.resize(inspected.astype(np.uint8) * 255, self._working_size, interpolation=cv2.INTER_AREA)
-        return np.where(whole == 255, 255, 0).astype(np.uint8)
+        shown = self._view.of_window(inspected).astype(np.uint8) * 255
+        return np.where(resized(shown, self._view.working_size) == 255, 255, 0).astype(np.uint8)
 
     def check_format(self, frame: Frame) -> None:
         """Raise NotJudged unless the frame has the size and colour format of the good parts."""
-        if (frame.width, frame.height) != self._frame_size:
-            wanted = f"{self._frame_size[0]}x{self._frame_size[1]}"
+        if (frame.width, frame.height) != self._view.frame_size:
+            wanted = "{}x{}".format(*self._view.frame_size)
             raise NotJudged(
                 Reason.WRONG_FORMAT, f"{frame.width}x{frame.height} pixels, the model was trained on {wanted}"
             )
@@ -139,64 +119,15 @@ class Placer:
                 f"a {kinds[frame.is_colour]} picture, the model was trained on {kinds[self._is_colour]}",
             )
 
-    def _rigid(self, placement: Placement) -> npt.NDArray[np.float64]:
-        """(3, 3) matrix from the reference's to the frame's coordinates, both as small pictures."""
-        matrix = IDENTITY.copy()
-        matrix[:2] = placement.matrix(width=self._small_size[0], height=self._small_size[1])
-        return matrix
-
     def _unseen(self, placement: Placement) -> Pixels:
-        """(H, W) uint8: 255 where a working picture shows what lies outside the frame."""
-        lies = placement.matrix(width=self._small_size[0], height=self._small_size[1])
-        from_frame = IDENTITY.copy()
-        from_frame[:2] = cv2.invertAffineTransform(lies)
-        seen = (self._small_to_working @ from_frame @ self._corners)[:2].T
+        """(H, W) uint8: 255 where a working picture shows what lies outside the frame, or is not inspected."""
+        seen = np.rint(self._view.seen(placement) * 16).astype(np.int32)
         self._unseen_pixels.fill(255)
-        cv2.fillConvexPoly(self._unseen_pixels, np.rint(seen * 16).astype(np.int32), 0, shift=4)
+        cv2.fillConvexPoly(self._unseen_pixels, seen, 0, shift=4)
         return np.asarray(cv2.bitwise_or(self._unseen_pixels, self._left_out, dst=self._unseen_pixels), dtype=np.uint8)
-
-    def _never_seen(self, settings: AlignmentSettings) -> Pixels:
-        """(H, W) uint8: 255 where a part at any angle shows what lies outside the frame at some other angle."""
-        width, height = self._working_size
-        if settings.mode is not AlignmentMode.ANY_ANGLE:
-            return np.zeros((height, width), np.uint8)
-        y, x = np.mgrid[:height, :width]
-        across = (x - (width - 1) / 2) * self._frame_size[0] / width
-        down = (y - (height - 1) / 2) * self._frame_size[1] / height
-        return np.where(np.hypot(across, down) > min(self._frame_size) / 2, 255, 0).astype(np.uint8)
-
-
-def _resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
-    """Averaged to (width, height)."""
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-
-
-def _halves(size: tuple[int, int], working: tuple[int, int]) -> Iterator[tuple[int, int]]:
-    """The sizes (width, height) to which a large frame is halved, one after the other."""
-    while all(pixels >= LARGE * least for pixels, least in zip(size, working, strict=True)):
-        size = (size[0] // 2, size[1] // 2)
-        yield size
-
-
-def _half_on_the_way(size: tuple[int, int], wanted: tuple[int, int]) -> list[tuple[int, int]]:
-    """Half the size, where averaging twice averages the same pixels as averaging once."""
-    is_multiple = all(pixels % (2 * least) == 0 for pixels, least in zip(size, wanted, strict=True))
-    return [(size[0] // 2, size[1] // 2)] if is_multiple else []
-
-
-def _halved(pixels: Pixels, sizes: Sequence[tuple[int, int]]) -> Pixels:
-    for size in sizes:
-        pixels = _resized(pixels, size)
-    return pixels
 
 
 def _sigma_of(step: float) -> float:
     """Of weights that smooth a little more than the mean over so many pixels would, or as much as SMOOTH_TAPS can."""
     aside = min(step * step / 20, WIDEST)
     return math.sqrt(-0.5 / math.log(aside / (1 - 2 * aside)))
-
-
-def _stretch(source: tuple[int, int], target: tuple[int, int]) -> npt.NDArray[np.float64]:
-    """(3, 3) matrix that takes pixel coordinates of one picture size (width, height) to another's."""
-    x, y = target[0] / source[0], target[1] / source[1]
-    return np.array([[x, 0.0, (x - 1) / 2], [0.0, y, (y - 1) / 2], [0.0, 0.0, 1.0]])

@@ -11,13 +11,15 @@ class ModelName:
     """Which model judged, and of a model of several kinds which kind, as soon as that is known: PRODUCT/KIND.
 
     sha256: digest of its archive. map_sha256: digest of all that makes its maps, "" where nobody knows: maps of models
-    with the same one can be compared. calibrated_limit: the limit before anybody moved it.
+    with the same one can be compared. window: what its working pictures show of a frame, "" for all of it; those with
+    the same one show the same. calibrated_limit: the limit before anybody moved it.
     """
 
     product: str
     serial: int
     sha256: str
     map_sha256: str = ""
+    window: str = ""
     calibrated_limit: float | None = None
 
 

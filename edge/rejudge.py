@@ -2,7 +2,8 @@
 
 From the stored map where the models make the same maps: then the limit or the network has changed, and the verdict is
 the one that the station would have given. From the working picture otherwise, taken as it lay for the model of its
-time, with the grain that its JPEG has lost (`grain.py`); from the whole picture, likewise, where there is no other.
+time, with the grain that its JPEG has lost (`grain.py`), if it shows the same part of the frame as this model's do;
+from the whole picture, likewise, where there is no such one.
 """
 
 import sqlite3
@@ -30,7 +31,7 @@ PARTS_AT_ONCE = 1024
 PASSED = "OK"  # as the records have it
 PARTS = f"""
     SELECT parts.sequence, triggered_ns, outcome, margin, models.product, models.sha256, models.map_sha256,
-        map_rows, map_columns, levels
+        models.window, map_rows, map_columns, levels
     FROM parts LEFT JOIN models ON models.number = parts.model LEFT JOIN maps USING (sequence)
     WHERE parts.sequence BETWEEN :first AND :last AND reason != '{Reason.TEST_PIECE}'
         AND (:product = '' OR models.product = :product OR substr(models.product, 1, length(:any_kind)) = :any_kind)
@@ -136,19 +137,21 @@ class Again:
             maps = np.frombuffer(b"".join(row["levels"] for row in chosen), np.uint8).reshape(len(chosen), *cells)
             found = self._inspector.judge_maps(maps, self._embedder)
             verdicts |= {row["sequence"]: (Used.MAP, one) for row, one in zip(chosen, found, strict=True)}
-        left = [row["sequence"] for row in rows if row["sequence"] not in verdicts]
+        left = [row for row in rows if row["sequence"] not in verdicts]
         return verdicts | self._from_pictures(left)
 
     def _is_same_map(self, row: sqlite3.Row) -> bool:
         is_same_model = row["sha256"] == self.model.sha256
         return row["levels"] is not None and (is_same_model or row["map_sha256"] == self.model.map_sha256 != "")
 
-    def _from_pictures(self, sequences: list[int]) -> dict[int, tuple[Used, Verdict | None]]:
+    def _from_pictures(self, rows: Sequence[sqlite3.Row]) -> dict[int, tuple[Used, Verdict | None]]:
         found: dict[int, tuple[Used, Verdict | None]] = {}
         with reading(self._folder) as connection:  # no transaction stays open between two questions
-            for sequence in sequences:
-                row = connection.execute(PICTURES, {"sequence": sequence}).fetchone()
-                found[sequence] = self._from_picture(sequence, row["jpeg"], row["path"])
+            for row in rows:
+                sequence, shows_the_same = row["sequence"], row["window"] in (None, self.model.window)
+                kept = connection.execute(PICTURES, {"sequence": sequence}).fetchone()
+                jpeg = kept["jpeg"] if shows_the_same else None
+                found[sequence] = self._from_picture(sequence, jpeg, kept["path"])
         return found
 
     def _from_picture(self, sequence: int, jpeg: bytes | None, path: str | None) -> tuple[Used, Verdict | None]:

@@ -171,5 +171,8 @@ VERSION_2 = """
 # A core that ends in order says so; the next one knows otherwise that a part may have come in the last instant.
 VERSION_3 = "ALTER TABLE progress ADD COLUMN is_running INTEGER NOT NULL DEFAULT 0 CHECK (is_running IN (0, 1));"
 
-STEPS = (Step(script=VERSION_1), Step(script=VERSION_2, then=add_all), Step(script=VERSION_3))
+# What a model's working pictures show of a frame; all of it, until models could look at a part of it.
+VERSION_4 = "ALTER TABLE models ADD COLUMN window TEXT NOT NULL DEFAULT '';"
+
+STEPS = (Step(script=VERSION_1), Step(script=VERSION_2, then=add_all), Step(script=VERSION_3), Step(script=VERSION_4))
 VERSION = len(STEPS)

@@ -3,7 +3,14 @@
 from enum import StrEnum
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -102,6 +109,38 @@ class AlignmentSettings(Strict):
         return 180.0 if self.mode is AlignmentMode.ANY_ANGLE else self.largest_rotation_degrees
 
 
+class Window(Strict):
+    """What the working picture shows of the frame, in its pixels; a part may lie a little outside."""
+
+    left: int = Field(ge=0)
+    top: int = Field(ge=0)
+    width: int = Field(ge=32, le=16384)
+    height: int = Field(ge=32, le=16384)
+
+    @property
+    def right(self) -> int:
+        """The first column that is not shown."""
+        return self.left + self.width
+
+    @property
+    def bottom(self) -> int:
+        """The first row that is not shown."""
+        return self.top + self.height
+
+    @property
+    def rows(self) -> slice:
+        """Of the frame's pixels."""
+        return slice(self.top, self.bottom)
+
+    @property
+    def columns(self) -> slice:
+        """Of the frame's pixels."""
+        return slice(self.left, self.right)
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height} pixels from ({self.left}, {self.top})"
+
+
 Choice = TypeVar("Choice")
 
 
@@ -112,12 +151,21 @@ def _distinct(choices: tuple[Choice, ...]) -> tuple[Choice, ...]:
 
 
 class MapSettings(Strict):
-    """Grid, channels and variables of the map."""
+    """Grid, channels and variables of the map, and what it is a map of."""
 
     grid: Grid = Grid()
     channels: Annotated[tuple[Channel, ...], AfterValidator(_distinct)] = Field(default=tuple(Channel), min_length=1)
     variables: Annotated[tuple[Variable, ...], AfterValidator(_distinct)] = Field(default=tuple(Variable), min_length=1)
     alignment: AlignmentSettings = AlignmentSettings()
+    window: Window | None = Field(default=None, description="shown of the frame; all of it, and not written, if none")
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Models that were made before there were windows keep their bytes."""
+        written: dict[str, object] = write(self)
+        if self.window is None:
+            del written["window"]
+        return written
 
     def for_grey(self) -> "MapSettings":
         """The same without the channels that need colour."""

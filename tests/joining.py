@@ -85,7 +85,7 @@ def joined_attacks(left: bytes, right: bytes, whole: bytes) -> Iterator[tuple[st
     )
     for name in ("", "a/b", " left", "x" * 33, "\u202eleft", "a\nb"):
         yield f"the name {name!r}", by_hand([(name, named(left, name)), (RIGHT, right)]), "is no name of a kind"
-    yield "something unknown", by_hand(both, run="rm"), "Extra inputs"
+    yield "something unknown", by_hand(both, run="rm"), "this version does not know it"
     yield "a huge serial", by_hand(both, serial=2**53), "serial"
     yield "no product", by_hand(both, product=""), "product"
     yield "a joined one without kinds", changed(left, format_version=JOINED_VERSION), "kinds"

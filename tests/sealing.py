@@ -131,7 +131,7 @@ def _from_inside(archive: bytes) -> Iterator[Attack]:
         ("too many members", _with_members(files, 100), "too many"),
         ("a zip bomb", changed(archive, {ARRAYS: _zip_bomb()}), "do not fit together"),
         ("a huge manifest", changed(archive, product="x" * 2**20), ""),
-        ("an unknown key in the manifest", changed(archive, run="rm"), "Extra inputs"),
+        ("an unknown key in the manifest", changed(archive, run="rm"), "this version does not know it"),
         ("a format of tomorrow", changed(archive, format_version=JOINED_VERSION + 1), "cannot be read, this version"),
         ("a pickle", changed(archive, {ARRAYS: b"\x80\x04N."}), "do not fit together"),
     ]

@@ -33,7 +33,18 @@ VALUES = [
 RULES = [
     *("alignment", "archive", "bundle", "camera_event", "cell_statistics", "channels", "control_charts", "inspection"),
     *("joined", "judge", "kinds", "manifest", "network_form", "seal", "probation"),
-    *("placing", "plane_cells", "pose", "pose_search", "pose_trimmed", "preprocess", "quality", "scoring", "variables"),
+    *(
+        "placing",
+        "plane_cells",
+        "pose",
+        "pose_search",
+        "pose_trimmed",
+        "preprocess",
+        "quality",
+        "scoring",
+        "variables",
+        "view",
+    ),
 ]
 INTERFACES = ["interfaces", "priority"]
 SHELL = [

@@ -49,6 +49,7 @@ def test_every_value_of_version_1_is_there_after_the_migration(old: Path) -> Non
     assert [row[:-1] for row in after] == [row[:-1] for row in before]
     assert [row[-1] or 0 for row in after] == [row[-1] for row in before]
     assert rows(old, "SELECT class, number FROM kept") == [("ng", 2)]
+    assert set(rows(old, "SELECT window FROM models")) == {("",)}  # all of the frame
 
 
 def test_what_version_1_recorded_is_added_up(old: Path) -> None:

@@ -117,6 +117,21 @@ def test_other_references_are_judged_from_working_pictures(
     assert {part.outcome_after for part in found} >= {"OK", "NG"}
 
 
+def test_working_pictures_of_another_part_of_the_frame_are_not_judged(
+    tmp_path: Path, small_bundle: Bundle, production: list[Inspection]
+) -> None:
+    """Of a model that looked at a window: the frame itself, where it was kept, and else nothing."""
+    looked_closer = ModelName(product="old", serial=1, sha256="aa" * 32, window="64x48 pixels from (32, 24)")
+    recorded(tmp_path, production, looked_closer)
+    with Recorder(tmp_path, clock=SimulatedClock()) as kept:
+        whole = replace(record_of(PARTS + 2, production[0], looked_closer), frame=spoilt(small_frame(40)).pixels)
+        kept.put(whole)
+        assert kept.wait_until_kept(timeout_ms=10_000)
+    found = rejudged(tmp_path, small_bundle)
+    assert {part.used for part in found[:-1]} == {Used.NOTHING}
+    assert (found[-1].used, found[-1].outcome_after) == (Used.WHOLE_PICTURE, "NG")
+
+
 def test_part_without_a_working_picture_is_judged_from_the_whole_one(tmp_path: Path, small_model: Small) -> None:
     inspection = small_model.inspector.inspect(spoilt(small_model.unseen))
     with Recorder(tmp_path, clock=SimulatedClock()) as kept:
