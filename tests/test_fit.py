@@ -15,7 +15,8 @@ from sklearn.covariance import ledoit_wolf
 
 from edge.bundle import decode
 from edge.drivers.onnx import OnnxEmbedder
-from edge.inspection import Inspector, self_test
+from edge.frame import Frame
+from edge.inspection import Inspection, Inspector, self_test
 from edge.scoring import Metric
 from edge.settings import Grid, MapSettings
 from edge.verdict import Outcome, Reason
@@ -337,6 +338,39 @@ def test_a_handful_of_good_parts_makes_a_model(dataset: DataSet, parts: int) -> 
     assert fitted.limit.guarantee == pytest.approx(2 / (parts + 1))
 
 
+def test_a_region_is_seen_larger_and_nothing_else_counts(tmp_path: Path, dataset: DataSet) -> None:
+    for sample in dataset.train_of("good")[:12]:
+        write_picture(tmp_path / "train" / "good" / sample.path.name, cv2.imread(str(sample.path)))
+    corners = [[220, 160], [420, 160], [420, 320], [220, 320]]
+    (tmp_path / "dataset.yaml").write_text(f"regions:\n  - {corners}\n")
+    fitted = fitted_to(open_dataset(tmp_path))
+    window = fitted.bundle.manifest.map.window
+    assert window is not None
+    assert 160 * 200 < window.width * window.height < 640 * 480 / 3
+    frame = fitted.learned.first
+    judged = fitted.inspector.inspect(frame)
+
+    def with_stain(x: int, y: int) -> Inspection:
+        pixels = frame.pixels.copy()
+        pixels[y : y + 12, x : x + 12] = 255 - pixels[y : y + 12, x : x + 12]
+        return fitted.inspector.inspect(Frame(pixels=pixels))
+
+    assert judged.verdict.outcome is Outcome.OK
+    for x, y in ((20, 20), (600, 440)):
+        assert with_stain(x, y).verdict == judged.verdict
+    for x, y in ((195, 250), (300, 140)):  # within the window
+        assert with_stain(x, y).verdict.outcome is Outcome.OK
+    assert with_stain(300, 250).verdict.outcome is Outcome.NG
+    shifted = fitted.inspector.inspect(Frame(pixels=Motion(x_px=8, y_px=0, degrees=0).of(frame.pixels)))
+    assert shifted.imaging is not None
+    assert judged.imaging is not None
+    assert shifted.verdict.outcome is not Outcome.FAULT
+    assert shifted.imaging.shift_x_percent - judged.imaging.shift_x_percent == pytest.approx(100 * 8 / 640, abs=0.1)
+    findings = found(fitted)
+    assert metrics_of(findings)["window"] == window.model_dump()
+    assert f"{window.width}×{window.height} pixels from ({window.left}, {window.top}) of 640×480" in report_of(findings)
+
+
 def test_a_dark_picture_among_good_ones_is_left_out(tmp_path: Path, dataset: DataSet) -> None:
     for number, sample in enumerate(dataset.train_of("good")[:12]):
         picture = cv2.imread(str(sample.path))
@@ -346,6 +380,7 @@ def test_a_dark_picture_among_good_ones_is_left_out(tmp_path: Path, dataset: Dat
     ((odd, why),) = fitted.learned.left_out.items()
     assert odd == shown.train_of("good")[4]
     assert why.startswith("too dark")
+    assert metrics_of(found(fitted))["left_out"] == {odd.path.name: why}
     assert fitted.limit.unjudged == 1
 
 

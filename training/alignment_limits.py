@@ -6,14 +6,14 @@ from edge.alignment import Aligner
 from edge.errors import NotJudged
 from edge.frame import Frame, Pixels
 from edge.placing import Placer
-from edge.settings import AlignmentMode
+from edge.settings import AlignmentMode, AlignmentSettings
 from training.moved_pictures import Generator, drawn_motion, emptied
 from training.registration import evenly
 
 PARTS = 24
 NO_LESS_THAN = 0.6  # pictures of something else reach that
 MISFIT_ALLOWED = 3.0  # times the misfit of the least of the usual good parts, at the least
-TOO_FAR = (0.10, 0.15)  # as a share of the longer side
+TOO_FAR = (0.04, 0.09)  # beyond the largest shift, as a share of the longer side
 TURNED_TOO_FAR = (20.0, 40.0)  # degrees
 
 
@@ -29,15 +29,18 @@ def smallest_fit(placer: Placer, frames: Sequence[Frame], random: Generator) -> 
     aligner, alignment = placer.aligner, placer.settings.alignment
     smalls = [placer.small_grey(frames[number]) for number in evenly(len(frames), PARTS)]
     turns = alignment.mode is AlignmentMode.FIXTURE and not aligner.is_round
-    fits = [_fit_not_refused(aligner, picture) for picture in _wrong(smalls, random, turns=turns)]
+    fits = [_fit_not_refused(aligner, picture) for picture in _wrong(smalls, random, alignment, turns=turns)]
     halfway = (max(NO_LESS_THAN, *fits) + alignment.clear_fit) / 2
     return max(min(halfway, 1 - MISFIT_ALLOWED * (1 - alignment.clear_fit)), 0.0)
 
 
-def _wrong(smalls: Sequence[Pixels], random: Generator, *, turns: bool) -> Iterator[Pixels]:
+def _wrong(
+    smalls: Sequence[Pixels], random: Generator, alignment: AlignmentSettings, *, turns: bool
+) -> Iterator[Pixels]:
+    least, most = (alignment.largest_shift + beyond for beyond in TOO_FAR)
     for small in smalls:
         yield emptied(small, random)
-        yield drawn_motion(random, small, shift=TOO_FAR, degrees=(0, 0)).of(small)
+        yield drawn_motion(random, small, shift=(least, most), degrees=(0, 0)).of(small)
         if turns:
             yield drawn_motion(random, small, shift=(0, 0), degrees=TURNED_TOO_FAR).of(small)
 

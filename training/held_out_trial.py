@@ -14,7 +14,6 @@ from edge.placing import Placer
 from edge.preprocess import References
 from edge.settings import Channel, MapSettings, Variable
 from edge.variables import ONE_A_CHANNEL, CellVariables, FloatArray
-from training.alignment_mode import choose_mode
 from training.cell_examples import CellExamples, cell_examples
 from training.dataset import GOOD, DataSet, LazyFrames, split_by_part
 from training.evaluate import auroc_of
@@ -23,6 +22,7 @@ from training.network import ORDER
 from training.progress import progress
 from training.registration import evenly, place_good_parts
 from training.unit_space import median_picture, unit_space
+from training.window import look_at
 
 HELD_OUT_SHARE = 0.25
 AVERAGED_CELLS = (1, 3, 5, 20)  # a map's strongest, whose mean is the part's distance here
@@ -49,7 +49,7 @@ def set_up(dataset: DataSet, settings: MapSettings, *, seed: int) -> Trial:
     """Split the good training pictures by physical part, draw on those held out, and bring all into place."""
     learned, held_out = split_by_part(dataset.train_of(GOOD), share=HELD_OUT_SHARE, seed=seed)
     frames, others = LazyFrames(learned), LazyFrames(held_out)
-    settings = choose_mode(frames, settings).applied_to(settings)
+    _, settings = look_at(frames, settings, inspected=dataset.inspected)
     placer, placed = place_good_parts(frames, settings, inspected=dataset.inspected)
     is_part = part_of([frames[number].pixels for number in evenly(len(frames), LOOKED_AT)])
     if dataset.inspected is not None:

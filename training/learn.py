@@ -11,7 +11,7 @@ from edge.frame import Frame
 from edge.scoring import Distances, Metric, distances
 from edge.settings import AlignmentMode, MapSettings
 from edge.variables import FloatArray
-from training.alignment_mode import ModeChoice, choose_mode
+from training.alignment_mode import ModeChoice
 from training.batches import Batches, LabelledMaps
 from training.checkpoint import Checkpoint
 from training.dataset import GOOD, DataSet, LazyFrames, Sample, digest_of
@@ -19,6 +19,7 @@ from training.loop import Trained, TrainingSettings, centre, embed, train
 from training.maps import GoodParts, learn_good_parts
 from training.placed_parts import placed_parts
 from training.whitening import whitening_of
+from training.window import look_at
 
 VERSIONS = ("kensa", "numpy", "opencv-python-headless", "torch")  # others take no part in what is kept
 
@@ -112,8 +113,8 @@ def learn(dataset: DataSet, settings: FitSettings, checkpoint: Checkpoint | None
     frames = LazyFrames(samples)
     first = frames[0]
     map_settings = settings.map if first.is_colour else settings.map.for_grey()
-    choice = choose_mode(frames, map_settings) if settings.alignment is None else ModeChoice(mode=settings.alignment)
-    placed = placed_parts(frames, choice.applied_to(map_settings), seed=seed, inspected=dataset.inspected)
+    choice, map_settings = look_at(frames, map_settings, inspected=dataset.inspected, mode=settings.alignment)
+    placed = placed_parts(frames, map_settings, seed=seed, inspected=dataset.inspected)
     learned_from = [samples[number] for number in placed.pictures]
     good = learn_good_parts(
         LazyFrames(learned_from),

@@ -7,10 +7,11 @@ from importlib.metadata import version
 import numpy as np
 
 from edge.bundle import Golden
-from edge.frame import Frame, Pixels
+from edge.frame import Frame
 from edge.inspection import Inspector
 from edge.manifest import FrameFormat, GoldenResult, LimitRecord, Manifest, Training
 from edge.quality import limits_from
+from edge.settings import Window
 from edge.variables import grey_of
 from edge.verdict import Outcome
 from training.dataset import LazyFrames
@@ -107,11 +108,13 @@ def _golden_candidates(learned: Learned, random: np.random.Generator) -> Iterato
     yield from LazyFrames(learned.defective[:: max(1, len(learned.defective) // 20)])
     for doublings in range(GOLDEN_TRIES):
         for frame in LazyFrames(learned.learned_from[:GOLDEN_OF_EACH]):
-            yield _spoilt(frame, random, defects=2**doublings)
+            yield _spoilt(frame, learned.settings.window, random, defects=2**doublings)
 
 
-def _spoilt(frame: Frame, random: np.random.Generator, *, defects: int) -> Frame:
-    pixels: Pixels = frame.pixels
+def _spoilt(frame: Frame, window: Window | None, random: np.random.Generator, *, defects: int) -> Frame:
+    pixels = frame.pixels.copy()
+    shown = pixels if window is None else pixels[window.rows, window.columns]
+    good = shown.copy()
     for _ in range(defects):
-        pixels = with_defect(pixels, [frame.pixels], random)
+        shown[:] = with_defect(shown, [good], random)
     return Frame(pixels=pixels, source=f"{frame.source} with {defects} synthetic defects")

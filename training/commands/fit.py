@@ -121,6 +121,8 @@ def _fit(
         write_events(writer, findings)
     if evaluation is not None:
         print(as_text(evaluation))
+    if window := fitted.bundle.manifest.map.window:
+        print(f"looked at: {window} of {fitted.bundle.manifest.frame}, the regions with room around them")
     print(f"alignment: {fitted.learned.alignment}")
     for sample, why in fitted.learned.left_out.items():
         print(f"not learned from: {sample.path}, a good part that a station would refuse ({why})")

@@ -105,6 +105,8 @@ def metrics_of(findings: Findings) -> dict[str, object]:
         "metric": manifest.metric.value,
         "limit": manifest.limit.model_dump(mode="json"),
         "limit_interval_95": plain(findings.limit_interval),
+        "window": None if manifest.map.window is None else manifest.map.window.model_dump(mode="json"),
+        "left_out": {sample.path.name: why for sample, why in fitted.learned.left_out.items()},
         "alignment": manifest.map.alignment.model_dump(mode="json"),
         "separation_in_training": fitted.learned.trained.separation,
         "losses": fitted.learned.trained.losses,

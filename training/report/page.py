@@ -32,6 +32,7 @@ from training.report.sentences import (
     named,
     promise_of,
     rate_told,
+    shown_of,
     whole_rate_told,
 )
 from training.report.wording import LANGUAGES, Told, joined, label_told, told
@@ -65,6 +66,7 @@ def _figures(findings: Findings) -> dict[str, object]:
         "manifest": findings.bundle.manifest,
         "evaluation": findings.evaluation,
         "intro": intro_of(fitted),
+        "shown": shown_of(fitted.bundle.manifest),
         "alignment": alignment_of(fitted),
         "promise": promise_of(fitted.limit),
         "counts": _outcomes(_judged(findings)),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from edge.manifest import Manifest
 from training.benchmark.figures import NOT_JUDGED, UNNAMED
 from training.calibrate import Limit, Rate, parts_for
 from training.fit import Fitted
@@ -57,6 +58,15 @@ def intro_of(fitted: Fitted) -> Told:
     else:
         learned = told("intro.good", good=training.good_parts)
     return told("intro", learned=learned)
+
+
+def shown_of(manifest: Manifest) -> Told:
+    """What part of the frame is looked at."""
+    window = manifest.map.window
+    frame = f"{manifest.frame.width}×{manifest.frame.height}"
+    if window is None:
+        return told("shown.all", frame=frame)
+    return told("shown.window", frame=frame, size=f"{window.width}×{window.height}", left=window.left, top=window.top)
 
 
 def alignment_of(fitted: Fitted) -> Told:
