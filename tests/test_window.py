@@ -17,6 +17,8 @@ from edge.placing import Placer
 from edge.settings import AlignmentMode, AlignmentSettings, MapSettings, Window
 from edge.view import View
 from tests.small_model import Small
+from training.errors import TrainingError
+from training.placed_parts import placed_parts
 from training.registration import WIDEST_SHIFT
 from training.window import look_at, narrowed
 
@@ -156,6 +158,13 @@ def test_how_parts_lie_is_asked_of_the_window_where_all_around_them_changes() ->
     told, settings = look_at(frames, MapSettings(), inspected=inspected, mode=AlignmentMode.NONE)
     assert told.mode is settings.alignment.mode is AlignmentMode.NONE
     assert settings.window is not None
+
+
+def test_parts_that_lie_too_far_off_for_their_region_are_told_with_what_to_do() -> None:
+    frames = [Frame(pixels=far_away(part, x=0 if part < PARTS - 2 else 120)) for part in range(PARTS)]
+    settings = narrowed(MapSettings(), box(FRAME, *CORNER, CORNER[0] + WIDTH_PX, CORNER[1] + HEIGHT_PX))
+    with pytest.raises(TrainingError, match=r"of 6 good parts .* draw the regions of dataset\.yaml wider"):
+        placed_parts(frames, settings, seed=0)
 
 
 def test_a_manifest_without_a_window_is_written_as_before_there_were_any(small_model: Small) -> None:

@@ -47,7 +47,7 @@ def placed_parts(
     lying = {number: part.placement for number, part in enumerate(placed)}
     refused = _refused(lying, lambda placement: placer.aligner.check(placement, smallest_fit=least))
     while True:  # the median moves a little with each part that is taken out
-        _check_share(refused, frames)
+        _check_share(refused, frames, settings)
         kept = {number: part.pixels for number, part in enumerate(placed) if number not in refused}
         median = median_picture([*kept.values()])
         in_other_light = _refused(kept, Light(median).gain)
@@ -68,11 +68,12 @@ def _refused(parts: Mapping[int, Seen], check: Callable[[Seen], object]) -> dict
     return refused
 
 
-def _check_share(refused: dict[int, str], frames: Sequence[Frame]) -> None:
+def _check_share(refused: dict[int, str], frames: Sequence[Frame], settings: MapSettings) -> None:
     if len(refused) > MOST_OUT_OF_PLACE * len(frames):
         first, why = min(refused.items())
+        wider = "" if settings.window is None else ", draw the regions of dataset.yaml wider"
         raise TrainingError(
             f"a station would refuse {len(refused)} of {len(frames)} good parts ({frames[first].source}: {why}); is it "
-            "the same part, in the same light? Show them as they will lie on the line, or say with --alignment how "
-            "they may lie"
+            f"the same part, in the same light? Show them as they will lie on the line{wider}, or say with --alignment "
+            "how they may lie"
         )
