@@ -14,6 +14,7 @@ from edge.errors import ModelError, NotJudged
 from edge.frame import Frame, Pixels
 from edge.interfaces import Embedder, EmbedsMany
 from edge.judge import judge
+from edge.manifest import Manifest
 from edge.placing import Placer, WorkingPicture
 from edge.preprocess import Mapper
 from edge.quality import FrameQuality, check_frame, check_noise
@@ -71,6 +72,7 @@ class Inspector:
             frame_height=manifest.frame.height,
             inspected=bundle.references.inspected,
         )
+        self._percent = _percent_of_frame(manifest)
         self._light = Light(bundle.references.picture)
         self._meter = bundle.references.meter()
         self._shape = bundle.references.picture.shape
@@ -154,14 +156,11 @@ class Inspector:
         return replace(found, verdict=verdict, embedding=embedding)
 
     def _imaging(self, light: float, quality: FrameQuality, lies: Placement) -> Imaging:
-        frame, window = self._manifest.frame, self._manifest.map.window
-        shown = 1.0 if window is None else max(window.width, window.height) / max(frame.width, frame.height)
-        percent = 100 * shown / self._manifest.map.alignment.picture_px
         return Imaging(
             light_gain=light,
             sharpness=quality.sharpness,
-            shift_x_percent=lies.x_px * percent,
-            shift_y_percent=lies.y_px * percent,
+            shift_x_percent=lies.x_px * self._percent,
+            shift_y_percent=lies.y_px * self._percent,
             rotation_degrees=math.degrees(lies.rotation_rad),
             fit=lies.fit,
         )
@@ -169,6 +168,13 @@ class Inspector:
     def _verdict(self, cell_map: Pixels, embedding: npt.NDArray[np.float32]) -> Verdict:
         score = self._scorer.score(embedding, cell_map)
         return judge(score, limit=self.limit, map_limit=self._manifest.limit.map_mean)
+
+
+def _percent_of_frame(manifest: Manifest) -> float:
+    """What a pixel of the picture that is aligned is, of the frame's longer side."""
+    frame, window = manifest.frame, manifest.map.window or manifest.frame
+    shown = max(window.width, window.height) / max(frame.width, frame.height)
+    return 100 * shown / manifest.map.alignment.picture_px
 
 
 # Another processor rounds a pixel in two hundred the other way; the search for the part's place can magnify that, above

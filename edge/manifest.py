@@ -3,7 +3,7 @@
 import json
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from edge.errors import BundleError
 from edge.kind_names import Product
@@ -94,20 +94,16 @@ class Manifest(Strict):
     frame: FrameFormat
     map: MapSettings
     quality: QualityLimits
-    metric: Metric = Field(default=Metric.EUCLIDEAN, description="how the distance is measured; not written if usual")
+    metric: Metric = Field(  # models that were made before there was a choice keep their bytes
+        default=Metric.EUCLIDEAN,
+        exclude_if=lambda metric: metric is Metric.EUCLIDEAN,
+        description="how the distance is measured; not written if usual",
+    )
     limit: LimitRecord
     labels: tuple[Label, ...] = ()
     golden: tuple[GoldenResult, ...] = Field(min_length=1, max_length=32)
     training: Training
     files: tuple[FileEntry, ...] = ()
-
-    @model_serializer(mode="wrap")
-    def _as_written(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
-        """Models that were made before there was a choice keep their bytes."""
-        written: dict[str, object] = write(self)
-        if self.metric is Metric.EUCLIDEAN:
-            del written["metric"]
-        return written
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

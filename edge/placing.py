@@ -102,7 +102,7 @@ class Placer:
 
     def inspected_part(self, inspected: npt.NDArray[np.bool_]) -> Pixels:
         """(H, W) bool of a frame that lies as the reference does → (H, W) uint8 of a working picture, 255 or 0."""
-        shown = self._view.of_window(inspected).astype(np.uint8) * 255
+        shown = inspected[self._view.window.pixels].astype(np.uint8) * 255
         return np.where(resized(shown, self._view.working_size) == 255, 255, 0).astype(np.uint8)
 
     def check_format(self, frame: Frame) -> None:

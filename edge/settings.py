@@ -3,14 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    model_serializer,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -128,14 +121,9 @@ class Window(Strict):
         return self.top + self.height
 
     @property
-    def rows(self) -> slice:
-        """Of the frame's pixels."""
-        return slice(self.top, self.bottom)
-
-    @property
-    def columns(self) -> slice:
-        """Of the frame's pixels."""
-        return slice(self.left, self.right)
+    def pixels(self) -> tuple[slice, slice]:
+        """Rows and columns of the frame."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
 
     def __str__(self) -> str:
         return f"{self.width}x{self.height} pixels from ({self.left}, {self.top})"
@@ -157,15 +145,11 @@ class MapSettings(Strict):
     channels: Annotated[tuple[Channel, ...], AfterValidator(_distinct)] = Field(default=tuple(Channel), min_length=1)
     variables: Annotated[tuple[Variable, ...], AfterValidator(_distinct)] = Field(default=tuple(Variable), min_length=1)
     alignment: AlignmentSettings = AlignmentSettings()
-    window: Window | None = Field(default=None, description="shown of the frame; all of it, and not written, if none")
-
-    @model_serializer(mode="wrap")
-    def _as_written(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
-        """Models that were made before there were windows keep their bytes."""
-        written: dict[str, object] = write(self)
-        if self.window is None:
-            del written["window"]
-        return written
+    window: Window | None = Field(  # models that were made before there were windows keep their bytes
+        default=None,
+        exclude_if=lambda window: window is None,
+        description="shown of the frame; all of it, and not written, if none",
+    )
 
     def for_grey(self) -> "MapSettings":
         """The same without the channels that need colour."""

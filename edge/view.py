@@ -33,7 +33,7 @@ class View:
         self.frame_size, self.working_size = (frame_width, frame_height), (grid.width_px, grid.height_px)
         self.window = settings.window or Window(left=0, top=0, width=frame_width, height=frame_height)
         around = _around(self.window, alignment, self.frame_size)
-        self._around = around.rows, around.columns
+        self._around = around.pixels
         around_size, window_size = (around.width, around.height), (self.window.width, self.window.height)
         self._halves = list(_halves(around_size, window_size, self.working_size))
         self.reduced_size = self._halves[-1] if self._halves else around_size
@@ -75,10 +75,6 @@ class View:
         from_frame = np.eye(3)
         from_frame[:2] = cv2.invertAffineTransform(self._rigid(placement)[:2])
         return np.asarray((self._small_to_working @ from_frame @ self._corners)[:2].T)
-
-    def of_window(self, pixels: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-        """What lies in the window, of something of the frame's size."""
-        return pixels[self.window.rows, self.window.columns]
 
     def beyond_turning(self) -> Pixels:
         """(H, W) uint8 of a working picture: 255 where a part shows at some angle what lies outside the frame."""

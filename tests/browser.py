@@ -107,10 +107,9 @@ class Browser:
         while time.monotonic() < deadline:
             answer = json.loads(self._next_message())
             if answer.get("id") == number:
-                error = answer.get("error", {}).get("message", "")
-                if error in LEFT:
-                    raise PageLeftError(error)
-                assert not error, answer
+                if answer.get("error", {}).get("message") in LEFT:
+                    raise PageLeftError(answer["error"]["message"])
+                assert "error" not in answer, answer
                 return answer["result"]
             if "method" in answer:
                 self.events.append(answer)

@@ -197,8 +197,11 @@ def test_what_was_asked_for_is_said_so() -> None:
 # --- the smallest fit -----------------------------------------------------------------------------------------------
 
 
-def limited(frames: list[Frame], mode: AlignmentMode = AlignmentMode.FIXTURE) -> tuple[Placer, Aligner, float]:
-    placer, _ = place_good_parts(frames, settings_for(frames[0]).aligned(mode))
+def limited(
+    frames: list[Frame], mode: AlignmentMode = AlignmentMode.FIXTURE, *, largest_shift: float | None = None
+) -> tuple[Placer, Aligner, float]:
+    found = ModeChoice(mode=mode, largest_shift=largest_shift)
+    placer, _ = place_good_parts(frames, found.applied_to(settings_for(frames[0])))
     assert isinstance(placer.aligner, Aligner)
     return placer, placer.aligner, smallest_fit(placer, frames, np.random.default_rng(0))
 
@@ -239,6 +242,23 @@ def test_parts_at_any_angle_are_judged_and_what_is_misplaced_is_not() -> None:
         assert is_refused(placer, limit, beyond)
     assert is_refused(placer, limit, render(seed=4, part=0))
     assert is_refused(placer, limit, emptied(bracket(), random))
+
+
+def test_where_parts_may_lie_far_off_one_with_a_stain_is_judged_there_too() -> None:
+    """What lies as far off as it may is not wrongly placed, and no reason to ask for a better fit."""
+    random = np.random.default_rng(3)
+    frames = [
+        Frame(pixels=noisy(drawn_motion(random, bracket(), shift=(0, 0.09), degrees=(0, 5)).of(bracket()), random))
+        for _ in range(12)
+    ]
+    placer, _, limit = limited(frames, largest_shift=0.12)
+    stained = bracket()
+    cv2.circle(stained, (330, 250), 22, (250, 250, 250), -1)
+    for _ in range(8):
+        lying = drawn_motion(random, stained, shift=(0, 0.09), degrees=(0, 5)).of(stained)
+        assert not is_refused(placer, limit, noisy(lying, random))
+        beyond = drawn_motion(random, bracket(), shift=(0.2, 0.2), degrees=(0, 0)).of(bracket())
+        assert is_refused(placer, limit, beyond)
 
 
 def test_a_mesh_is_judged_wherever_it_begins_and_what_is_no_mesh_is_not() -> None:

@@ -361,6 +361,8 @@ def test_a_region_is_seen_larger_and_nothing_else_counts(tmp_path: Path, dataset
     for x, y in ((195, 250), (300, 140)):  # within the window
         assert with_stain(x, y).verdict.outcome is Outcome.OK
     assert with_stain(300, 250).verdict.outcome is Outcome.NG
+    cut = fitted.inspector.inspect(Frame(pixels=np.ascontiguousarray(frame.pixels[window.pixels])))
+    assert cut.verdict.reason is Reason.WRONG_FORMAT  # the station's frame is what it was, and nothing else will do
     shifted = fitted.inspector.inspect(Frame(pixels=Motion(x_px=8, y_px=0, degrees=0).of(frame.pixels)))
     assert shifted.imaging is not None
     assert judged.imaging is not None

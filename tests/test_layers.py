@@ -32,19 +32,8 @@ VALUES = [
 ]
 RULES = [
     *("alignment", "archive", "bundle", "camera_event", "cell_statistics", "channels", "control_charts", "inspection"),
-    *("joined", "judge", "kinds", "manifest", "network_form", "seal", "probation"),
-    *(
-        "placing",
-        "plane_cells",
-        "pose",
-        "pose_search",
-        "pose_trimmed",
-        "preprocess",
-        "quality",
-        "scoring",
-        "variables",
-        "view",
-    ),
+    *("joined", "judge", "kinds", "manifest", "network_form", "seal", "probation", "view"),
+    *("placing", "plane_cells", "pose", "pose_search", "pose_trimmed", "preprocess", "quality", "scoring", "variables"),
 ]
 INTERFACES = ["interfaces", "priority"]
 SHELL = [

@@ -45,8 +45,8 @@ def shown(settings: MapSettings, pixels: Pixels, placement: Placement) -> Pixels
     return placer.place_at(Frame(pixels=pixels), placement).pixels
 
 
-def placer_of_window(mode: AlignmentMode = AlignmentMode.FIXTURE) -> Placer:
-    settings = MapSettings(window=WINDOW, alignment=AlignmentSettings(mode=mode))
+def placer_of_window() -> Placer:
+    settings = MapSettings(window=WINDOW)
     reference = shown(settings, far_away(1), Placement(x_px=0, y_px=0, rotation_rad=0, fit=1))
     return Placer(reference, settings, frame_width=FRAME[0], frame_height=FRAME[1])
 
@@ -67,7 +67,7 @@ def box(frame: tuple[int, int], left: int, top: int, right: int, bottom: int) ->
 )
 def test_a_window_shows_what_a_camera_would_that_saw_only_that(placement: Placement) -> None:
     whole = far_away(1)
-    cut = np.ascontiguousarray(whole[WINDOW.rows, WINDOW.columns])
+    cut = np.ascontiguousarray(whole[WINDOW.pixels])
     by_window = shown(MapSettings(window=WINDOW), whole, placement)
     by_camera = shown(MapSettings(), cut, placement)
     inside = np.s_[24:-24, 24:-24]  # nearer to the rim a moved part shows what the smaller camera did not see

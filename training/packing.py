@@ -113,7 +113,7 @@ def _golden_candidates(learned: Learned, random: np.random.Generator) -> Iterato
 
 def _spoilt(frame: Frame, window: Window | None, random: np.random.Generator, *, defects: int) -> Frame:
     pixels = frame.pixels.copy()
-    shown = pixels if window is None else pixels[window.rows, window.columns]
+    shown = pixels if window is None else pixels[window.pixels]
     good = shown.copy()
     for _ in range(defects):
         shown[:] = with_defect(shown, [good], random)
